@@ -1,0 +1,151 @@
+"""Which gallery entries are relevant to which query."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+@dataclass(frozen=True)
+class Relevance:
+    """The relevant gallery columns of each query that has any.
+
+    Queries with equal ids share one run of ``columns``, so that the memory doesn't
+    grow with queries x gallery.
+    """
+
+    queries: np.ndarray
+    """Indices of the queries that have a relevant item."""
+    start: np.ndarray
+    """Where the relevant columns of each of these queries start in ``columns``."""
+    n_relevant: np.ndarray
+    """How many there are, for each of these queries."""
+    columns: np.ndarray
+    n_gallery: int
+    n_queries: int
+    """The number of queries, those without a relevant item included."""
+
+    @classmethod
+    def from_ids(cls, query_ids: ArrayLike, gallery_ids: ArrayLike) -> "Relevance":
+        """Relevant means equal ids (integer codes, see :func:`encode_ids`)."""
+        query_ids, gallery_ids = np.asarray(query_ids), np.asarray(gallery_ids)
+        columns = np.argsort(gallery_ids, kind="stable")
+        ordered = gallery_ids[columns]
+        start = ordered.searchsorted(query_ids, "left")
+        n_relevant = ordered.searchsorted(query_ids, "right") - start
+        return cls._keep(start, n_relevant, columns, len(gallery_ids))
+
+    @classmethod
+    def from_mask(cls, mask: ArrayLike) -> "Relevance":
+        """Relevant means True in a (queries, gallery) matrix."""
+        mask = np.asarray(mask, dtype=bool)
+        n_relevant = mask.sum(axis=1)
+        start = np.cumsum(n_relevant) - n_relevant
+        return cls._keep(start, n_relevant, mask.nonzero()[1], mask.shape[1])
+
+    @classmethod
+    def _keep(
+        cls,
+        start: np.ndarray,
+        n_relevant: np.ndarray,
+        columns: np.ndarray,
+        n_gallery: int,
+    ) -> "Relevance":
+        kept = n_relevant.nonzero()[0]
+        return cls(
+            kept, start[kept], n_relevant[kept], columns, n_gallery, len(n_relevant)
+        )
+
+    def block(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the columns of queries start..stop, concatenated, and their numbers.
+
+        Queries are counted among those that have a relevant item.
+        """
+        n_relevant = self.n_relevant[start:stop]
+        ends = np.cumsum(n_relevant)
+        shift = np.repeat(self.start[start:stop] - (ends - n_relevant), n_relevant)
+        return self.columns[shift + np.arange(len(shift))], n_relevant
+
+
+def relevance_ids(
+    n_x: int,
+    n_y: int,
+    groups: ArrayLike | None = None,
+    y_groups: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    y_labels: ArrayLike | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return one integer code per row of X and of Y; equal codes are relevant."""
+    by_group = groups is not None or y_groups is not None
+    by_label = labels is not None or y_labels is not None
+    if by_group and by_label:
+        raise ValueError(
+            "Both groups and labels were given, expected one of them: relevant is"
+            " either the same item (groups) or the same class (labels)."
+        )
+    if by_label:
+        return _encode_pair(n_x, n_y, labels, y_labels, "labels")
+    if by_group:
+        return _encode_pair(n_x, n_y, groups, y_groups, "groups")
+    if n_x != n_y:
+        raise ValueError(
+            f"X has {n_x} rows and Y has {n_y}, expected as many: row i of X is paired"
+            " with row i of Y unless groups and y_groups (or labels and y_labels) say"
+            " which rows belong together."
+        )
+    return np.arange(n_x), np.arange(n_y)
+
+
+def _encode_pair(
+    n_x: int, n_y: int, x_ids: Any, y_ids: Any, name: str
+) -> tuple[np.ndarray, np.ndarray]:
+    if x_ids is None:
+        raise ValueError(f"y_{name} was given without {name}: give both.")
+    if y_ids is None and n_x != n_y:
+        raise ValueError(
+            f"X has {n_x} rows and Y has {n_y}, and only {name} was given: give"
+            f" y_{name} too, one id for each row of Y."
+        )
+    x_list = _id_list(x_ids, n_x, name, "X")
+    y_list = x_list if y_ids is None else _id_list(y_ids, n_y, f"y_{name}", "Y")
+    codes: dict[Any, int] = {}
+    return encode_ids(x_list, codes), encode_ids(y_list, codes)
+
+
+def _id_list(ids: Any, n_rows: int, name: str, view: str) -> list:
+    ids = np.asarray(ids)
+    if ids.ndim != 1:
+        raise ValueError(
+            f"{name} has shape {ids.shape}, expected a 1-D array: one id for each row"
+            f" of {view}."
+        )
+    if len(ids) != n_rows:
+        raise ValueError(
+            f"{name} has {len(ids)} entries and {view} has {n_rows} rows, expected one"
+            " id for each row."
+        )
+    values = ids.tolist()
+    n_missing = sum(map(_is_missing, values))
+    if n_missing:
+        raise ValueError(
+            f"{name} has {n_missing} missing values, expected an id for each row: drop"
+            " these rows or give them ids of their own."
+        )
+    return values
+
+
+def _is_missing(value: Any) -> bool:
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # pandas.NA has no truth value
+        return True
+
+
+def encode_ids(values: Iterable, codes: dict[Any, int]) -> np.ndarray:
+    """Return the values' numbers in order of first appearance, extending ``codes``.
+
+    A dict, not a sort: 1 and "1" stay different, and mixed types need no order.
+    """
+    return np.array([codes.setdefault(value, len(codes)) for value in values])

@@ -1,0 +1,178 @@
+"""Similarity scores of queries and gallery, one block of queries at a time.
+
+Higher is closer. Every similarity is one inner product of two prepared matrices, so
+one blocked matrix product serves all of them.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import issparse
+
+SIMILARITIES = ("cosine", "dot", "euclidean")
+
+
+def check_embeddings(X: ArrayLike, Y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Return both views as 2-D arrays of one width and one floating dtype.
+
+    The dtype is float64 when either view holds float64, else float32.
+    """
+    arrays = {"X": _as_matrix(X, "X"), "Y": _as_matrix(Y, "Y")}
+    wide = any(a.dtype.kind == "f" and a.itemsize >= 8 for a in arrays.values())
+    dtype = np.float64 if wide else np.float32
+    X, Y = (_as_float(array, dtype, name) for name, array in arrays.items())
+    if X.shape[1] != Y.shape[1]:
+        raise ValueError(
+            f"X has {X.shape[1]} columns and Y has {Y.shape[1]}, expected the same"
+            " number: embed both views in one space first, for example with"
+            " transform(X) and transform_y(y)."
+        )
+    return X, Y
+
+
+def _as_matrix(array: Any, name: str) -> np.ndarray:
+    if issparse(array):
+        raise TypeError(
+            f"{name} is a sparse matrix, expected a dense array: call {name}.toarray()."
+        )
+    try:
+        array = np.asarray(array)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} is not a rectangular array, expected one row of equal length for"
+            f" each item: {error}"
+        ) from error
+    if array.ndim != 2:
+        raise ValueError(
+            f"{name} has shape {array.shape}, expected a 2-D array (n_samples,"
+            f" n_components): use {name}.reshape(-1, 1) for one component or"
+            f" {name}.reshape(1, -1) for one sample."
+        )
+    if array.size == 0:
+        raise ValueError(
+            f"{name} has shape {array.shape}, expected at least one row and one"
+            " column: there is nothing to rank."
+        )
+    return array
+
+
+def _as_float(array: np.ndarray, dtype: Any, name: str) -> np.ndarray:
+    if array.dtype.kind not in "fiubO":
+        raise ValueError(
+            f"{name} has dtype {array.dtype}, expected real numbers: embed the items"
+            " first, or convert with astype(float)."
+        )
+    try:
+        return array.astype(dtype, copy=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} has dtype {array.dtype} and holds something that is not a number,"
+            f" expected real numbers: embed the items first ({error})."
+        ) from error
+
+
+def prepare(
+    queries: np.ndarray, gallery: np.ndarray, similarity: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return fresh matrices whose inner products rank as the similarity does."""
+    if similarity == "cosine":
+        queries, gallery = _unit_rows(queries), _unit_rows(gallery)
+    elif similarity == "euclidean":
+        queries, gallery = _euclidean(queries, gallery)
+    else:
+        queries, gallery = queries.copy("C"), gallery.copy("C")
+    gallery += 0  # -0.0 becomes 0.0, so that equal rows have equal bytes
+    return queries, gallery
+
+
+def _unit_rows(rows: np.ndarray) -> np.ndarray:
+    """Divide each row by its norm; a row of zeros stays, and scores 0 with all.
+
+    Dividing by the largest entry first keeps squares in range, and makes proportional
+    rows equal to the last bit wherever their entries are exactly proportional.
+    """
+    with np.errstate(invalid="ignore"):
+        largest = np.maximum(rows.max(axis=1), -rows.min(axis=1))[:, None]
+        largest[largest == 0] = 1
+        unit = np.divide(rows, largest, order="C")
+        norms = np.sqrt(np.einsum("ij,ij->i", unit, unit))[:, None]
+        norms[norms == 0] = 1
+        unit /= norms
+    return unit
+
+
+def _euclidean(
+    queries: np.ndarray, gallery: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rank by ascending distance, as q.g - |g|^2 / 2 = (|q|^2 - |q - g|^2) / 2.
+
+    Both views are moved to a row of the gallery: distances don't change, a large
+    common offset no longer swallows their digits, and integers stay exact.
+    """
+    finite = np.isfinite(gallery).all(axis=1)
+    origin = gallery[finite.argmax()] if finite.any() else 0
+    with np.errstate(invalid="ignore", over="ignore"):
+        queries, gallery = queries - origin, gallery - origin
+        bias = np.einsum("ij,ij->i", gallery, gallery)[:, None] / -2
+        ones = np.ones((len(queries), 1), queries.dtype)
+        return np.hstack([queries, ones]), np.hstack([gallery, bias])
+
+
+def may_be_nan(queries: np.ndarray, gallery: np.ndarray) -> bool:
+    """Whether an inner product may be NaN: a row is not finite, or a sum overflows."""
+    with np.errstate(all="ignore"):
+        bound = float(queries.shape[1])
+        for rows in (queries, gallery):
+            bound *= float(np.maximum(rows.max(), -rows.min()))
+        return not bound < np.finfo(gallery.dtype).max
+
+
+def unique_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the distinct rows, and for each row its index among them (None: all).
+
+    A matrix product may round the same row differently in different columns (the edge
+    tiles of the kernel). Scoring each distinct row once makes duplicates tie exactly,
+    on any machine.
+    """
+    # Most galleries have no duplicates: equal checksums say so without a copy of rows.
+    bits = rows.view(np.uint32 if rows.itemsize == 4 else np.uint64)
+    checksums = bits.sum(axis=1, dtype=np.uint64)
+    if np.unique(checksums).size == len(rows):
+        return rows, None
+    seen: dict[bytes, int] = {}
+    inverse = np.array([seen.setdefault(r.tobytes(), len(seen)) for r in rows])
+    if len(seen) == len(rows):
+        return rows, None
+    first = np.unique(inverse, return_index=True)[1]
+    return rows[first], inverse
+
+
+def score_blocks(
+    queries: np.ndarray, gallery: np.ndarray, block_size: int
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Yield (start, stop, scores of these queries); the next block overwrites scores.
+
+    Blocks have at least two rows wherever there are two queries: a product of one row
+    takes another, slower kernel.
+    """
+    import torch  # here, so that importing the metrics doesn't import torch
+
+    gallery, inverse = unique_rows(gallery)
+    n_blocks = max(1, min(-(-len(queries) // block_size), len(queries) // 2))
+    bounds = np.linspace(0, len(queries), n_blocks + 1).astype(int)
+    height = int(np.diff(bounds).max())
+    left, right = torch.from_numpy(queries), torch.from_numpy(gallery).T
+    product = torch.empty((height, len(gallery)), dtype=left.dtype)
+    scores = product.numpy()
+    if inverse is not None:
+        scores = np.empty((height, len(inverse)), gallery.dtype)
+    for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+        block = product[: stop - start]
+        torch.mm(left[start:stop], right, out=block)
+        out = scores[: stop - start]
+        if inverse is not None:
+            # mode="clip" lets numpy write to out directly, without a buffer.
+            np.take(block.numpy(), inverse, axis=1, out=out, mode="clip")
+        yield int(start), int(stop), out

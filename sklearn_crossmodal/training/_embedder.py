@@ -1,0 +1,398 @@
+"""The estimator side of the engine: fit, resume, embed and persist a pair of towers."""
+
+import copy
+from abc import ABCMeta, abstractmethod
+from contextlib import contextmanager
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import GroupShuffleSplit
+from sklearn.utils.validation import check_is_fitted
+
+from ..base import TwoViewEmbedder, flatten_items
+from ..utils._containers import pool_rows, select_rows
+from ..utils._sklearn import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    fit_context,
+    num_samples,
+)
+from ._callbacks import SCHEDULES, set_learning_rate
+from ._engine import Training, embed
+from ._net import OPTIMIZERS, build_net, loadable_device, resolve_device
+from ._pairs import Pairs, take_features
+from ._seeding import draw_seed, torch_stream
+from ._state import capture, plain_history, restore, to_numpy, to_torch
+
+
+class NetEmbedder(TwoViewEmbedder, metaclass=ABCMeta):
+    """Base class of two-view estimators that train a pair of towers with skorch.
+
+    A subclass names its towers (`_module_class`, a `torch.nn.Module` with `embed_x`,
+    `embed_y` and ``forward(x, y)`` that returns both), its losses (`_losses`), the
+    settings of both, and the default `y_transformer`. The rest is shared: validation,
+    seeding, the epoch loop, early stopping, resuming, callbacks and persistence.
+    """
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "y_transformer": [HasMethods(["fit", "transform"]), None],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), type],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "lr_schedule": [StrOptions({"constant", *SCHEDULES})],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "callbacks": [list, tuple, None],
+        "net_params": [dict, None],
+        "device": [str, torch.device],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    _module_class: type
+    _losses: dict[str, type]
+    _take_items = staticmethod(take_features)
+
+    # ------------------------------------------------------------ what a method says
+
+    @abstractmethod
+    def _default_y_transformer(self):
+        """Return the transformer that ``y_transformer=None`` means; None for none."""
+
+    @abstractmethod
+    def _module_settings(self, X, items):
+        """Return the keyword arguments of `_module_class`, plain values only."""
+
+    @abstractmethod
+    def _loss_settings(self):
+        """Return the keyword arguments of the loss, plain values only."""
+
+    def _check_items(self, items):
+        """Validate the transformed items and return them as training takes them."""
+        return items
+
+    def _initialize_module(self, module, items):
+        """Change a fresh module's weights, to start from given vectors for instance."""
+
+    def _store(self, items, embeddings):
+        """Keep what prediction needs; `embeddings` is called for the items' vectors."""
+
+    # ------------------------------------------------------------------------ fitting
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, groups=None):
+        """Train the two towers on pairs.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, memmap} of shape (n_samples, n_features)
+            First view, real numbers in any dtype. A `numpy.memmap` is read batch by
+            batch and never copied whole.
+        y : array-like or list of length n_samples
+            Second view; row ``i`` pairs with row ``i`` of `X`.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group are the same item: never negatives of each other, and kept
+            together by the validation split of early stopping.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If rows of `X` and `y` do not match, there are fewer than two, `X` holds NaN
+            or infinity, a parameter is out of range, or the loss stops being finite
+            (the estimator then keeps the state after the last complete epoch).
+        KeyboardInterrupt
+            On Ctrl-C, after the state of the last complete epoch was kept (with
+            `early_stopping`, of the best).
+        """
+        resume = self.warm_start and hasattr(self, "net_")
+        return self._fit(X, y, groups, self.max_epochs, self.lr_schedule, resume)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, groups=None):
+        """Train one more pass over these pairs, at the constant rate `lr`.
+
+        The `y_transformer` is fitted on the first call only.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, memmap} of shape (n_samples, n_features)
+            First view.
+        y : array-like or list of length n_samples
+            Second view.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group are never negatives of each other.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If `early_stopping` is set: one pass has nothing to stop early.
+        """
+        if self.early_stopping:
+            raise ValueError(
+                "partial_fit does not support early_stopping=True. Set "
+                "early_stopping=False, or use fit with warm_start=True."
+            )
+        return self._fit(X, y, groups, 1, "constant", hasattr(self, "net_"))
+
+    def _fit(self, X, y, groups, epochs, schedule, resume):
+        with _rollback_on_error(self):
+            hook_data = {"X": X, "y": y}
+            X = self._check_X(X, reset=not resume)
+            y, groups = self._check_rows(X, y, groups)
+            device = resolve_device(self.device)
+            if not resume:
+                self.seed_ = draw_seed(self.random_state)
+            pairs, validation, texts = self._make_pairs(X, y, groups, resume)
+            training = Training(
+                self._resumed_net(device) if resume else self._new_net(pairs, device),
+                pairs,
+                epochs,
+                seed=self.seed_,
+                schedule=schedule,
+                lr=self.lr,
+                max_grad_norm=self.max_grad_norm,
+                callbacks=copy.deepcopy(list(self.callbacks or ())),
+                validation_score=validation and partial(self._mrr, pairs=validation),
+                patience=self.n_iter_no_change,
+            )
+            self._run(training, hook_data)
+            self._keep(training.net)
+        self._store(texts, lambda: self._embed_items(pairs.items))
+        if training.stopped_by is not None:
+            raise training.stopped_by
+        return self
+
+    def _make_pairs(self, X, y, groups, resume):
+        """Return training pairs, validation pairs (or None) and the training items."""
+        training, validation = np.arange(len(groups)), None
+        if self.early_stopping:
+            training, validation = self._split(groups)
+        texts, rows = flatten_items(select_rows(y, training))
+        if not resume:
+            self._fit_y_transformer(texts)
+        pairs = self._pairs(X, texts, training[rows], groups)
+        if validation is None:
+            return pairs, None, texts
+        items, rows = flatten_items(select_rows(y, validation))
+        return pairs, self._pairs(X, items, validation[rows], groups), texts
+
+    def _pairs(self, X, items, rows, groups):
+        return Pairs(X, self._transform_items(items), rows, groups, self._take_items)
+
+    def _split(self, groups):
+        """Split the rows, groups together, into training and validation."""
+        splitter = GroupShuffleSplit(
+            1, test_size=self.validation_fraction, random_state=self.seed_
+        )
+        training, validation = next(splitter.split(groups, groups=groups))
+        if min(len(training), len(validation)) < 2:
+            raise ValueError(
+                f"early_stopping=True leaves {len(training)} rows for training and "
+                f"{len(validation)} for validation; each needs 2. Give more samples or "
+                "another validation_fraction."
+            )
+        return training, validation
+
+    def _fit_y_transformer(self, items):
+        transformer = self.y_transformer
+        if transformer is None:
+            transformer = self._default_y_transformer()
+        self.y_transformer_ = None if transformer is None else clone(transformer)
+        if self.y_transformer_ is not None:
+            self.y_transformer_.fit(items)
+
+    def _transform_items(self, items):
+        if self.y_transformer_ is not None:
+            items = self.y_transformer_.transform(items)
+        return self._check_items(items)
+
+    def _run(self, training, hook_data):
+        """Train, with each epoch a task of scikit-learn's callback protocol."""
+        root = self._init_callback_context(max_subtasks=training.epochs)
+        root.call_on_fit_task_begin(estimator=self, **hook_data)
+        attributes = partial(self._attributes, training.net)
+        with training:
+            while not training.stop:
+                epoch = root.subcontext(task_name="epoch")
+                epoch.call_on_fit_task_begin(estimator=self, **hook_data)
+                training.run_epoch()
+                training.stop |= epoch.call_on_fit_task_end(
+                    estimator=self, **hook_data, reconstruction_attributes=attributes
+                )
+        root.call_on_fit_task_end(
+            estimator=self, **hook_data, reconstruction_attributes=attributes
+        )
+
+    def _attributes(self, net):
+        history = plain_history(net)
+        return {"net_": net, "history_": history, "n_iter_": len(history)}
+
+    def _keep(self, net):
+        for name, value in self._attributes(net).items():
+            setattr(self, name, value)
+
+    # --------------------------------------------------------------------- the net
+
+    def _settings(self, module_settings):
+        return {
+            "module": module_settings,
+            "loss": self.loss,
+            "criterion": self._loss_settings(),
+            "optimizer": self.optimizer,
+            "lr": self.lr,
+            "weight_decay": self.weight_decay,
+            "batch_size": self.batch_size,
+            "net_params": self.net_params,
+        }
+
+    def _new_net(self, pairs, device):
+        self._settings_ = self._settings(self._module_settings(pairs.X, pairs.items))
+        net = self._build_net(device, self.seed_)
+        with torch.no_grad():
+            self._initialize_module(net.module_, pairs.items)
+        return net
+
+    def _resumed_net(self, device):
+        """Return a net that starts where the fitted one stands; that one stays as is.
+
+        Another loss or optimizer starts afresh on the trained towers.
+        """
+        before = self._settings_
+        self._settings_ = self._settings(before["module"])
+        net = self._build_net(device, self.seed_)
+        same = all(before[key] == self._settings_[key] for key in ("loss", "optimizer"))
+        restore(net, capture(self.net_), parts=None if same else ["module_"])
+        net.history.extend(self.net_.history)
+        set_learning_rate(net, self.lr)
+        return net
+
+    def _build_net(self, device, seed):
+        net = build_net(
+            self._module_class,
+            self._losses[self._settings_["loss"]],
+            self._settings_,
+            device=device,
+            verbose=self.verbose,
+        )
+        with torch_stream(seed, 0, device):
+            return net.initialize()
+
+    # -------------------------------------------------------------------- embedding
+
+    def transform(self, X):
+        """Embed the first view.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, memmap} of shape (n_samples, n_features)
+            First view.
+
+        Returns
+        -------
+        embedded : ndarray of shape (n_samples, n_components), dtype float32
+            One row for each row of `X`; of unit length when `similarity` is
+            ``"cosine"``.
+        """
+        check_is_fitted(self)
+        return self._embed_X(self.net_, self._check_X(X, reset=False))
+
+    def transform_y(self, y):
+        """Embed the second view.
+
+        Parameters
+        ----------
+        y : array-like or list
+            Second view, in any container that `fit` takes.
+
+        Returns
+        -------
+        embedded : ndarray of shape (n_samples, n_components), dtype float32
+            One row for each row of `y`: the (normalised) mean of its items.
+        """
+        check_is_fitted(self)
+        if y is None or num_samples(y) == 0:
+            raise ValueError("transform_y needs at least 1 row of y; got none.")
+        items, rows = flatten_items(y)
+        embedded = self._embed_items(self._transform_items(items))
+        normalize = self.similarity == "cosine"
+        return self._wrap_like(y, pool_rows(embedded, rows, normalize=normalize))
+
+    def _embed_X(self, net, X, rows=None):
+        return embed(net, net.module_.embed_x, X, take_features, rows)
+
+    def _embed_items(self, items, net=None):
+        net = self.net_ if net is None else net
+        return embed(net, net.module_.embed_y, items, self._take_items)
+
+    def _mrr(self, net, pairs):
+        """Return the mean reciprocal rank of `pairs`, as `score` would."""
+        from ..metrics import mean_reciprocal_rank
+
+        rows = np.unique(pairs.rows)
+        return mean_reciprocal_rank(
+            self._embed_X(net, pairs.X, rows),
+            self._embed_items(pairs.items, net),
+            groups=pairs.groups[rows],
+            y_groups=pairs.groups[pairs.rows],
+            similarity=self.similarity,
+        )
+
+    @property
+    def _n_features_out(self):
+        return self._settings_["module"]["n_components"]
+
+    # ------------------------------------------------------------------ persistence
+
+    def __copy__(self):
+        copied = object.__new__(type(self))
+        copied.__dict__.update(vars(self))
+        return copied
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if "net_" in state:
+            learned = to_numpy(capture(self.net_))
+            state["net_"] = {"learned": learned, "device": self.net_.device}
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if isinstance(state.get("net_"), dict):
+            saved = state["net_"]
+            self.net_ = self._build_net(loadable_device(saved["device"]), 0)
+            restore(self.net_, to_torch(saved["learned"]))
+            self.net_.history.extend({**row, "batches": []} for row in self.history_)
+
+
+@contextmanager
+def _rollback_on_error(estimator):
+    """Leave the fitted attributes as they were when the block fails."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        fitted = {name for name in vars(estimator) if name.endswith("_")}
+        for name in fitted:
+            delattr(estimator, name)
+        vars(estimator).update({k: v for k, v in before.items() if k.endswith("_")})
+        raise

@@ -1,0 +1,31 @@
+"""Every private scikit-learn name that the package uses, in one place.
+
+Each is unnecessary from the scikit-learn version that makes its public; until then a
+rename breaks this file only.
+"""
+
+from sklearn.base import _clone_parametrized as clone_parametrized
+from sklearn.base import _fit_context as fit_context
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    Options,
+    StrOptions,
+    validate_params,
+)
+from sklearn.utils._set_output import _wrap_data_with_container as wrap_output
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _num_samples as num_samples
+
+__all__ = [
+    "HasMethods",
+    "Interval",
+    "Options",
+    "StrOptions",
+    "available_if",
+    "clone_parametrized",
+    "fit_context",
+    "num_samples",
+    "validate_params",
+    "wrap_output",
+]
