@@ -133,7 +133,7 @@ class TwoViewEmbedder(
         return X
 
     def _check_rows(self, X, y, groups):
-        """Return `y` and `groups` with one entry for each row of `X`, or say why not."""
+        """Return `y` and `groups`, one entry for each row of `X`, or say why not."""
         name = type(self).__name__
         if y is None:
             raise ValueError(

@@ -5,7 +5,6 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from .base import flatten_items
 from .losses import CONTRASTIVE_LOSSES
@@ -69,7 +68,7 @@ class CaptionTowers(nn.Module):
         return self._scaled(self.caption(_pool(states, tokens, self.pooling)))
 
     def _scaled(self, z):
-        return F.normalize(z, dim=1) if self.normalize else z
+        return nn.functional.normalize(z, dim=1) if self.normalize else z
 
 
 def _image_tower(sizes, activation, dropout):
@@ -111,8 +110,8 @@ class CaptionRanker(NetEmbedder):
         How the views are compared. With ``"cosine"`` embeddings have unit length.
     loss : {"info_nce", "sigmoid", "random_negative", "sum_of_violations", \
             "hardest_negative", "semi_hard_negative"}, default="info_nce"
-        See `sklearn_crossmodal.losses`. Captions of the same image, and of images of one
-        group, are never negatives of each other.
+        See `sklearn_crossmodal.losses`. Captions of the same image, and of images of
+        one group, are never negatives of each other.
     margin : float, default=0.2
         Margin of the losses that have one.
     temperature : float, default=0.07
@@ -126,7 +125,7 @@ class CaptionRanker(NetEmbedder):
     output_activation : {"relu", "tanh"}, default=None
         Activation at the end of the image tower.
     dropout : float, default=0.5
-        Share of the inputs of each layer of the image tower that is dropped in training.
+        Share of the inputs of each layer of the image tower that training drops.
     word_size : int, default=200
         Dimension of the word embeddings.
     word_vectors : {"skip_gram"}, mapping or gensim KeyedVectors, default="skip_gram"
@@ -415,9 +414,9 @@ class CaptionRanker(NetEmbedder):
 
     def _stored_captions(self):
         if not hasattr(self, "captions_"):
-            raise AttributeError(
-                "No captions are stored: fit with store_captions=True, or pass captions "
-                "to rank."
+            raise ValueError(
+                "No captions are stored: fit with store_captions=True, or pass "
+                "captions to rank."
             )
         return self.captions_, self.caption_embeddings_
 

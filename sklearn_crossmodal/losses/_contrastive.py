@@ -8,7 +8,7 @@ import math
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy, logsigmoid
 
 
 class _BatchLoss(nn.Module):
@@ -78,8 +78,8 @@ class InfoNCE(_BatchLoss):
         others = same & ~torch.eye(len(s), dtype=torch.bool, device=s.device)
         logits = logits.masked_fill(others, -torch.inf)
         target = torch.arange(len(s), device=s.device)
-        x_to_y = F.cross_entropy(logits, target, reduction="none")
-        y_to_x = F.cross_entropy(logits.T, target, reduction="none")
+        x_to_y = cross_entropy(logits, target, reduction="none")
+        y_to_x = cross_entropy(logits.T, target, reduction="none")
         return (x_to_y + y_to_x) / 2
 
 
@@ -109,7 +109,7 @@ class PairwiseSigmoid(_BatchLoss):
     def losses(self, s, same):
         """Return one loss for each row of the batch."""
         logits = s * self.log_scale.exp() + self.bias
-        return -F.logsigmoid(torch.where(same, logits, -logits)).sum(dim=1)
+        return -logsigmoid(torch.where(same, logits, -logits)).sum(dim=1)
 
 
 class _MarginLoss(_BatchLoss):

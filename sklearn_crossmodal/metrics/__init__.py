@@ -1,7 +1,7 @@
 """Metrics of retrieval between two views in one embedding space."""
 
-from ._retrieval import chance_level, retrieval_metrics
 from ._report import RetrievalReport, retrieval_report
+from ._retrieval import chance_level, retrieval_metrics
 from ._scorer import RetrievalScorer, make_retrieval_scorer
 from ._single import (
     mean_average_precision,

@@ -27,8 +27,7 @@ def recall(counts: RankCounts, k: int) -> np.ndarray:
     hit = np.zeros(len(best))
     for i in range(factors.max()):
         more = i < factors
-        chance = np.minimum(other[more] / (tied[more] - i), 1)
-        hit[more] += (1 - hit[more]) * chance
+        hit[more] += (1 - hit[more]) * other[more] / (tied[more] - i)
     return hit
 
 

@@ -67,7 +67,7 @@ class RetrievalScorer(BaseEstimator):
         """
         single = isinstance(self.metrics, str)
         values = retrieval_metrics(
-            *evaluation_arguments(
+            **evaluation_arguments(
                 estimator, X, y, groups, labels, self.similarity, self.level
             ),
             metrics=[self.metrics] if single else self.metrics,
@@ -102,8 +102,8 @@ def make_retrieval_scorer(
     Parameters
     ----------
     metrics : str or list of str, default="mrr"
-        ``"recall@K"``, ``"precision@K"``, ``"map"``, ``"map@K"``, ``"mrr"``, ``"ndcg"``,
-        ``"ndcg@K"``, ``"neg_median_rank"``, ``"neg_mean_rank"`` or
+        ``"recall@K"``, ``"precision@K"``, ``"map"``, ``"map@K"``, ``"mrr"``,
+        ``"ndcg"``, ``"ndcg@K"``, ``"neg_median_rank"``, ``"neg_mean_rank"`` or
         ``"pairwise_accuracy"``. A str gives a scorer that returns a float, a list one
         that returns a dict, from one pass over the similarities of each direction.
     direction : {"both", "x_to_y", "y_to_x"}, default="both"

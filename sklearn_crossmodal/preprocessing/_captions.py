@@ -17,7 +17,7 @@ _N_SPECIAL = 2
 
 
 class CaptionTokenizer(TransformerMixin, BaseEstimator):
-    """Turn captions into rows of word ids.
+    r"""Turn captions into rows of word ids.
 
     Id 0 is padding, id 1 a word outside the vocabulary; words are numbered from 2 by
     descending count. Rows that are numbers already are taken as token ids with 0 as
@@ -33,7 +33,7 @@ class CaptionTokenizer(TransformerMixin, BaseEstimator):
         Longer captions are cut. None keeps every word.
     lowercase : bool, default=True
         Whether to lower-case first.
-    token_pattern : str, default=r"\\w+"
+    token_pattern : str, default=r"\w+"
         Regular expression of a word.
     padding : {"right", "left"}, default="right"
         Where shorter captions are filled with id 0. With ``"left"`` every row is filled
@@ -120,7 +120,7 @@ class CaptionTokenizer(TransformerMixin, BaseEstimator):
             self.vocabulary_ = {}
             self.n_tokens_ = int(max(captions.max(), UNKNOWN)) + 1
             return self
-        counts = Counter(word for text in captions for word in self._words(text))
+        counts = Counter(word for words in self._words(captions) for word in words)
         # Ties go by first occurrence: Counter keeps the order of the captions.
         kept = [w for w, n in counts.most_common(self.max_words) if n >= self.min_count]
         self.vocabulary_ = {word: id_ for id_, word in enumerate(kept, _N_SPECIAL)}
@@ -154,15 +154,20 @@ class CaptionTokenizer(TransformerMixin, BaseEstimator):
                 "This CaptionTokenizer was fitted on token ids and has no vocabulary: "
                 "pass token ids, or fit it on texts."
             )
-        ids = [self._ids(text) for text in captions]
-        unknown = sum(all(id_ == UNKNOWN for id_ in row) for row in ids)
+        ids = self.vocabulary_
+        rows = [
+            self._cut([ids.get(word, UNKNOWN) for word in words]) or [UNKNOWN]
+            for words in self._words(captions)
+        ]
+        tokens = self._pad(rows)
+        unknown = np.count_nonzero((tokens <= UNKNOWN).all(axis=1))
         if unknown:
             warnings.warn(
-                f"{unknown} of {len(ids)} captions have no word of the vocabulary; "
+                f"{unknown} of {len(tokens)} captions have no word of the vocabulary; "
                 "each is read as one unknown word.",
                 stacklevel=2,
             )
-        return self._pad(ids)
+        return tokens
 
     def inverse_transform(self, tokens):
         """Turn word ids back into captions.
@@ -223,12 +228,11 @@ class CaptionTokenizer(TransformerMixin, BaseEstimator):
         tags.no_validation = True
         return tags
 
-    def _words(self, text):
-        return re.findall(self.token_pattern, text.lower() if self.lowercase else text)
-
-    def _ids(self, text):
-        ids = [self.vocabulary_.get(word, UNKNOWN) for word in self._words(text)]
-        return self._cut(ids) or [UNKNOWN]
+    def _words(self, captions):
+        """Yield the words of each caption."""
+        find = re.compile(self.token_pattern).findall
+        for text in captions:
+            yield find(text.lower() if self.lowercase else text)
 
     def _cut(self, row):
         if self.max_len is None:

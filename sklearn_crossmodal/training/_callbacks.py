@@ -122,7 +122,7 @@ class ValidationScore(Callback):
 
 
 def stopped_by_skorch(net):
-    """Whether skorch's EarlyStopping asked to stop, which it does by Ctrl-C's signal."""
+    """Whether skorch's EarlyStopping asked to stop: it raises what Ctrl-C does."""
     return any(
         isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience
         for _, callback in net.callbacks_

@@ -156,7 +156,9 @@ class NetEmbedder(TwoViewEmbedder, metaclass=ABCMeta):
 
     def _fit(self, X, y, groups, epochs, schedule, resume):
         with _rollback_on_error(self):
-            hook_data = {"X": X, "y": y}
+            hook_data = {"estimator": self, "X": X, "y": y}
+            if groups is not None:
+                hook_data["metadata"] = {"groups": groups}
             X = self._check_X(X, reset=not resume)
             y, groups = self._check_rows(X, y, groups)
             device = resolve_device(self.device)
@@ -229,19 +231,17 @@ class NetEmbedder(TwoViewEmbedder, metaclass=ABCMeta):
     def _run(self, training, hook_data):
         """Train, with each epoch a task of scikit-learn's callback protocol."""
         root = self._init_callback_context(max_subtasks=training.epochs)
-        root.call_on_fit_task_begin(estimator=self, **hook_data)
+        root.call_on_fit_task_begin(**hook_data)
         attributes = partial(self._attributes, training.net)
         with training:
             while not training.stop:
                 epoch = root.subcontext(task_name="epoch")
-                epoch.call_on_fit_task_begin(estimator=self, **hook_data)
+                epoch.call_on_fit_task_begin(**hook_data)
                 training.run_epoch()
                 training.stop |= epoch.call_on_fit_task_end(
-                    estimator=self, **hook_data, reconstruction_attributes=attributes
+                    **hook_data, reconstruction_attributes=attributes
                 )
-        root.call_on_fit_task_end(
-            estimator=self, **hook_data, reconstruction_attributes=attributes
-        )
+        root.call_on_fit_task_end(**hook_data, reconstruction_attributes=attributes)
 
     def _attributes(self, net):
         history = plain_history(net)

@@ -6,7 +6,7 @@ import pytest
 from sklearn_crossmodal.metrics import mean_rank, recall_at_k, retrieval_metrics
 from sklearn_crossmodal.metrics._counts import counts_from_scores
 from sklearn_crossmodal.metrics._relevance import Relevance
-from sklearn_crossmodal.metrics._similarity import prepare, unique_rows
+from sklearn_crossmodal.metrics._similarity import prepare, score_blocks, unique_rows
 
 SIMILARITIES = ("cosine", "dot", "euclidean")
 
@@ -34,7 +34,7 @@ def test_200_equal_rows_have_recall_at_10_of_one_in_twenty(seed, similarity, dty
 @pytest.mark.parametrize("similarity", SIMILARITIES)
 @pytest.mark.parametrize("d", [1, 2, 3, 7, 64, 100, 256, 300])
 def test_equal_rows_tie_exactly_in_any_column(similarity, d):
-    """torch's own product rounds equal columns differently in edge tiles."""
+    """Torch's own product rounds equal columns differently in edge tiles."""
     rng = np.random.default_rng(d)
     for n in (2, 3, 5, 6, 7, 17, 31, 64, 65, 129, 257, 600):
         X = np.tile(rng.standard_normal(d).astype(np.float32), (n, 1))
@@ -72,10 +72,12 @@ def test_proportional_rows_tie_exactly_under_cosine():
 
 def test_rows_that_differ_in_the_sign_of_zero_tie_exactly():
     rng = np.random.default_rng(0)
-    Y = np.tile(rng.standard_normal(7).astype(np.float32), (60, 1))
-    Y[:, 3] = np.where(np.arange(60) % 2, 0.0, -0.0)
+    Y = np.tile(rng.standard_normal(27).astype(np.float32), (61, 1))
+    Y[:, :10] = rng.choice(np.array([0.0, -0.0], dtype=np.float32), (61, 10))
+    X = rng.standard_normal(Y.shape).astype(np.float32)
     for similarity in SIMILARITIES:
-        assert mean_rank(rng.standard_normal((60, 7)), Y, similarity=similarity) == 30.5
+        assert mean_rank(X, Y, similarity=similarity, direction="x_to_y") == 31
+        assert len(unique_rows(prepare(X, Y, similarity)[1])[0]) == 1
 
 
 def test_unique_rows_give_back_all_rows():
@@ -88,6 +90,24 @@ def test_unique_rows_give_back_all_rows():
     # Equal checksums, but no duplicates: every row has the same entries.
     one_hot = np.eye(5, dtype=np.float32)
     assert unique_rows(one_hot)[1] is None
+
+
+def test_blocks_cover_the_queries_with_two_rows_or_more():
+    queries = np.arange(70, dtype=np.float32)[:, None]
+    gallery = np.array([[1.0], [2.0]], dtype=np.float32)
+    for n in (1, 2, 3, 5, 64, 65, 70):
+        for block_size in (1, 2, 3, 64, 100):
+            blocks = [
+                (start, stop, scores.copy())
+                for start, stop, scores in score_blocks(
+                    queries[:n], gallery, block_size
+                )
+            ]
+            heights = [stop - start for start, stop, _ in blocks]
+            assert min(heights) >= min(n, 2)
+            assert max(heights) <= max(block_size, 3)
+            whole = np.concatenate([scores for *_, scores in blocks])
+            np.testing.assert_array_equal(whole, queries[:n] * [[1, 2]])
 
 
 def test_similarities_rank_by_their_definitions():

@@ -1,0 +1,308 @@
+"""Checks of what a two-view estimator returns."""
+
+from unittest import SkipTest
+
+import numpy as np
+
+from ..metrics import make_retrieval_scorer, mean_reciprocal_rank
+from ._checks_data import (
+    kind_of,
+    narrow_containers,
+    optional_module,
+    several_items,
+    take,
+    y_containers,
+)
+from ._checks_helpers import (
+    N_SAMPLES,
+    both,
+    fitted,
+    has_parameter,
+    must,
+    must_be_close,
+    must_be_equal,
+    must_embed_alike,
+    unfitted,
+)
+from ._containers import flatten_items
+
+
+def check_output(name, estimator_orig, make_data):
+    """Each view becomes one finite 2-D float32 array; both have the same width.
+
+    The width is `n_components` where there is such a parameter, and
+    `get_feature_names_out` has one name for each column.
+    """
+    estimator, X, y = fitted(estimator_orig, make_data)
+    views = {"transform(X)": estimator.transform(X)}
+    views["transform_y(y)"] = estimator.transform_y(y)
+    for call, embedded in views.items():
+        must(
+            isinstance(embedded, np.ndarray) and embedded.ndim == 2,
+            f"{name}.{call} must return one 2-D array, never a tuple: a pipeline's next "
+            f"step takes an array. Got {type(embedded).__name__}.",
+        )
+        must(
+            embedded.dtype == np.float32,
+            f"{name}.{call} must be float32; got {embedded.dtype}.",
+        )
+        must(
+            len(embedded) == len(X),
+            f"{name}.{call} must have one row for each of {len(X)} rows; got "
+            f"{len(embedded)}.",
+        )
+        must(np.isfinite(embedded).all(), f"{name}.{call} holds NaN or infinity.")
+    widths = {call: embedded.shape[1] for call, embedded in views.items()}
+    names = estimator.get_feature_names_out()
+    widths["get_feature_names_out()"] = len(names)
+    if has_parameter(estimator, "n_components"):
+        widths["n_components"] = estimator.n_components
+    must(
+        len(set(widths.values())) == 1,
+        f"{name}: both views live in one space, with one feature name for each of its "
+        f"dimensions; got the widths {widths}.",
+    )
+    must(
+        len(set(names)) == len(names) and all(isinstance(n, str) for n in names),
+        f"{name}.get_feature_names_out must return distinct str; got {names}.",
+    )
+
+
+def check_fit_transform(name, estimator_orig, make_data):
+    """`fit` returns self, and `fit_transform(X, y)` equals `fit(X, y).transform(X)`."""
+    X, y = make_data(N_SAMPLES, 0)
+    estimator = unfitted(estimator_orig)
+    must(estimator.fit(X, y) is estimator, f"{name}.fit must return self.")
+    must_be_equal(
+        unfitted(estimator_orig).fit_transform(X, y),
+        estimator.transform(X),
+        f"{name}.fit_transform(X, y) must equal fit(X, y).transform(X)",
+    )
+
+
+def check_either_view_alone(name, estimator_orig, make_data):
+    """After training, either view is embedded without the other, new rows too."""
+    X_new, y_new = make_data(N_SAMPLES // 4, 1)
+    y_new = y_new[:-2]
+    only_x, X, _ = fitted(estimator_orig, make_data)
+    only_y = fitted(estimator_orig, make_data)[0]
+    X_embedded, y_embedded = only_x.transform(X_new), only_y.transform_y(y_new)
+    only_y.transform(X)
+    must_be_equal(
+        only_y.transform_y(y_new),
+        y_embedded,
+        f"{name}.transform_y must not depend on an earlier transform",
+    )
+    must_be_equal(
+        only_y.transform(X_new),
+        X_embedded,
+        f"{name}.transform must not depend on an earlier transform_y",
+    )
+
+
+def check_rows_are_independent(name, estimator_orig, make_data):
+    """A row's embedding depends on that row only: not on the order, not on the others."""
+    estimator, X, y = fitted(estimator_orig, make_data)
+    embedded = dict(zip(("X", "y"), both(estimator, X, y), strict=True))
+    order = np.random.RandomState(0).permutation(len(X))
+    for how, rows in {"permuted": order, "a few": order[:3], "one": order[:1]}.items():
+        parts = both(estimator, take(X, rows), take(y, rows))
+        for view, part in zip(("X", "y"), parts, strict=True):
+            must_be_close(
+                part,
+                embedded[view][rows],
+                f"{name}: the embeddings of {how} rows of {view} must be the rows of "
+                "the embeddings of all",
+            )
+
+
+def check_pairs_stay_paired(name, estimator_orig, make_data, strong_params=None):
+    """Row i of X is trained with row i of y, in whatever order the rows come.
+
+    Trained on true pairs, in order or with both views permuted together, each view finds
+    the other far above chance; trained on pairs that were torn apart, it does not.
+    `strong_params` are parameters with which the estimator learns 40 pairs.
+    """
+    X, y = make_data(N_SAMPLES, 0)
+    rng = np.random.RandomState(0)
+    order, torn = rng.permutation(len(X)), rng.permutation(len(X))
+    fits = {
+        "paired": (X, y),
+        "permuted together": (take(X, order), take(y, order)),
+        "torn apart": (X, take(y, torn)),
+    }
+    scores = {
+        how: unfitted(estimator_orig, **(strong_params or {})).fit(*data).score(X, y)
+        for how, data in fits.items()
+    }
+    chance = _chance(y)
+    for how in ("paired", "permuted together"):
+        must(
+            scores[how] > 2 * chance,
+            f"{name} fitted on 40 rows {how} scores {scores[how]:.3f} on them, hardly "
+            f"above chance ({chance:.3f}). Either pairs get mixed up, or the estimator "
+            "needs strong_params to learn them.",
+        )
+    bound = (chance + scores["paired"]) / 2
+    must(
+        scores["torn apart"] < bound,
+        f"{name} fitted on mispaired rows scores {scores['torn apart']:.3f} on the true "
+        f"pairs, nearly as much as when fitted on those ({scores['paired']:.3f}): it "
+        "does not learn from the pairs.",
+    )
+
+
+def _chance(y):
+    items, rows = flatten_items(y) if "texts" in kind_of(y) else (y, np.arange(len(y)))
+    return mean_reciprocal_rank(
+        np.ones((len(y), 1)),
+        np.ones((len(items), 1)),
+        groups=np.arange(len(y)),
+        y_groups=rows,
+    )
+
+
+def check_y_containers(name, estimator_orig, make_data):
+    """The container of the second view makes no difference, in `fit` or after it.
+
+    A list, a tuple, arrays, a Series (by position, whatever its index), one text or a
+    list of one; a 1-D array and a column; bags in a list or a 3-D array.
+    """
+    X, y = make_data(N_SAMPLES, 0)
+    for family in ([("a list or array", y), *y_containers(y)], *narrow_containers(y)):
+        kept = None
+        for container, same_y in family:
+            estimator = unfitted(estimator_orig).fit(X, same_y)
+            result = *both(estimator, X, same_y), estimator.score(X, same_y)
+            kept = kept or result
+            calls = ("fit(X, y).transform(X)", "transform_y(y)", "score(X, y)")
+            for call, actual, expected in zip(calls, result, kept, strict=True):
+                must_be_close(
+                    actual,
+                    expected,
+                    f"{name}.{call} with y as {container} must equal that with "
+                    f"{family[0][0]}",
+                )
+
+
+def check_several_items(name, estimator_orig, make_data):
+    """A row of several items is their mean, of unit length when similarity is cosine.
+
+    There is one output row for each row, however many items it has; a row of one item is
+    that item.
+    """
+    estimator, _, y = fitted(estimator_orig, make_data)
+    items, rows, chunks = several_items(y)
+    embedded = estimator.transform_y(items).astype(np.float64)
+    expected = np.array([embedded[chunk].mean(axis=0) for chunk in chunks])
+    if getattr(estimator, "similarity", "cosine") == "cosine":
+        several = np.array([len(chunk) > 1 for chunk in chunks])
+        expected[several] /= np.linalg.norm(expected[several], axis=1, keepdims=True)
+    must_be_close(
+        estimator.transform_y(rows),
+        expected,
+        f"{name}.transform_y must give each row the (normalised) mean of its items",
+    )
+
+
+def check_score(name, estimator_orig, make_data):
+    """`score` is the mean reciprocal rank of both directions, between 0 and 1.
+
+    It equals ``make_retrieval_scorer("mrr")``, does not depend on the order of the
+    pairs, and `groups` says which rows are right answers for each other.
+    """
+    estimator, X, y = fitted(estimator_orig, make_data)
+    score = estimator.score(X, y)
+    must(
+        np.ndim(score) == 0 and 0 <= score <= 1,
+        f"{name}.score must be one number in [0, 1]; got {score!r}.",
+    )
+    must_be_close(
+        score,
+        make_retrieval_scorer("mrr")(estimator, X, y),
+        f"{name}.score must equal make_retrieval_scorer('mrr')",
+    )
+    order = np.random.RandomState(0).permutation(len(X))
+    must_be_close(
+        estimator.score(take(X, order), take(y, order)),
+        score,
+        f"{name}.score must not depend on the order of the pairs",
+    )
+    must_be_close(
+        estimator.score(X, y, groups=np.arange(len(X))),
+        score,
+        f"{name}.score with every row a group of its own must equal that without groups",
+    )
+    must_be_close(
+        estimator.score(X, y, groups=np.zeros(len(X))),
+        1.0,
+        f"{name}.score must count rows of one group as right answers: with one group "
+        "for all it is 1",
+    )
+
+
+def check_groups(name, estimator_orig, make_data):
+    """`fit` takes groups of any labels, in any container; none means a group per row."""
+    X, y = make_data(N_SAMPLES, 0)
+    pandas = optional_module("pandas")
+    numbers = np.arange(len(X)) // 2
+    same = {
+        "an array": numbers,
+        "a list": numbers.tolist(),
+        "str": np.array([f"item {number:02d}" for number in numbers]),
+    }
+    if pandas is not None:
+        same["a Series"] = pandas.Series(numbers, index=numbers[::-1])
+    expected = unfitted(estimator_orig).fit(X, y, groups=numbers)
+    for container, groups in same.items():
+        must_embed_alike(
+            unfitted(estimator_orig).fit(X, y, groups=groups),
+            expected,
+            X,
+            y,
+            f"{name}.fit with groups as {container} must equal that with an array",
+        )
+    must_embed_alike(
+        unfitted(estimator_orig).fit(X, y, groups=np.arange(len(X))),
+        unfitted(estimator_orig).fit(X, y),
+        X,
+        y,
+        f"{name}.fit with every row a group of its own must equal that without groups",
+    )
+
+
+def check_set_output_pandas(name, estimator_orig, make_data):
+    """`set_output` turns both views into DataFrames, with their index and names."""
+    pandas = optional_module("pandas")
+    if pandas is None:
+        raise SkipTest("pandas is not installed: not checking set_output.")
+    estimator, X, y = fitted(estimator_orig, make_data)
+    plain = both(estimator, X, y)
+    index = [f"row {i}" for i in range(len(X))]
+    estimator.set_output(transform="pandas")
+    frames = {"transform(X)": estimator.transform(pandas.DataFrame(X, index=index))}
+    containers = dict(y_containers(y))
+    has_index = [c for c in containers.values() if hasattr(c, "index") and c is not y]
+    has_index = [
+        c for c in has_index if isinstance(c, pandas.Series | pandas.DataFrame)
+    ]
+    for container in has_index:
+        frames["transform_y(y)"] = estimator.transform_y(container.set_axis(index))
+    if not has_index:
+        frames["transform_y(y)"] = estimator.transform_y(y).set_axis(index)
+    for (call, frame), expected in zip(frames.items(), plain, strict=True):
+        must(
+            isinstance(frame, pandas.DataFrame),
+            f"{name}.{call} must be a DataFrame after set_output(transform='pandas'); "
+            f"got {type(frame).__name__}.",
+        )
+        must(list(frame.index) == index, f"{name}.{call} must keep the index.")
+        must(
+            list(frame.columns) == list(estimator.get_feature_names_out()),
+            f"{name}.{call} must have the columns of get_feature_names_out.",
+        )
+        must_be_equal(frame, expected, f"{name}.{call} must equal the plain array")
+    must(
+        isinstance(estimator.set_output(transform="default").transform(X), np.ndarray),
+        f"{name}.transform must be an array after set_output(transform='default').",
+    )

@@ -1,0 +1,29 @@
+"""Every example runs as a user would run it, and leaves its picture."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("plot_*.py"))
+
+
+def test_there_are_examples():
+    assert EXAMPLES, "no examples/plot_*.py found"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_runs_and_draws(path, tmp_path):
+    picture = tmp_path / "picture.png"
+    result = subprocess.run(
+        [sys.executable, str(path), str(picture)],
+        cwd=tmp_path,
+        env={**os.environ, "MPLBACKEND": "Agg", "PYTHONWARNINGS": "error::UserWarning"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "chance" in result.stdout
+    assert picture.read_bytes().startswith(b"\x89PNG")
