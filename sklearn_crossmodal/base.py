@@ -5,6 +5,8 @@
 Nothing here needs torch.
 """
 
+from contextlib import contextmanager
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import (
@@ -65,6 +67,9 @@ class TwoViewEmbedder(
 
     similarity = "cosine"
 
+    # With metadata routing, Pipeline.score passes its sample_weight on, None too.
+    __metadata_request__score = {"sample_weight": None}
+
     # Parameters that hold corpora or word vectors: `clone` shares them.
     _shared_parameters: tuple[str, ...] = ()
 
@@ -92,7 +97,7 @@ class TwoViewEmbedder(
         from .metrics import mean_reciprocal_rank
 
         X_embedded, y_embedded, rows = embed_pairs(self, X, y)
-        ids = np.arange(len(X_embedded)) if groups is None else np.asarray(groups)
+        ids = check_ids(groups, len(X_embedded), "groups")
         return mean_reciprocal_rank(
             X_embedded,
             y_embedded,
@@ -129,6 +134,9 @@ class TwoViewEmbedder(
         )
         values = X.data.reshape(-1, 1) if sparse.issparse(X) else X
         for block in row_blocks(values):
+            with np.errstate(over="ignore"):  # towers read float32: told of below
+                if block.dtype.kind == "f" and block.dtype.itemsize > 4:
+                    block = block.astype(np.float32)
             assert_all_finite(block, input_name="X", estimator_name=type(self).__name__)
         return X
 
@@ -148,19 +156,24 @@ class TwoViewEmbedder(
                 f"i of y: X has {num_samples(X)} rows and y has {num_samples(y)}. "
                 "When a row has several items, give y a list for each row."
             )
-        if groups is None:
-            return y, np.arange(num_samples(X))
-        groups = np.asarray(groups)
-        if groups.shape != (num_samples(X),):
-            raise ValueError(
-                f"groups must have one entry for each of the {num_samples(X)} rows of "
-                f"X; got shape {groups.shape}."
-            )
-        return y, np.unique(groups, return_inverse=True)[1]
+        return y, check_ids(groups, num_samples(X), "groups")
 
     def _wrap_like(self, y, embedded):
         """Follow `set_output` for the second view too."""
         return wrap_output("transform", embedded, y, self)
+
+
+@contextmanager
+def rollback_on_error(estimator):
+    """Leave an estimator's fitted attributes as they were when the block fails."""
+    before = {k: v for k, v in vars(estimator).items() if k.endswith("_")}
+    try:
+        yield
+    except BaseException:
+        for name in [name for name in vars(estimator) if name.endswith("_")]:
+            delattr(estimator, name)
+        vars(estimator).update(before)
+        raise
 
 
 def row_blocks(X):
@@ -169,6 +182,24 @@ def row_blocks(X):
     step = max(1, _BLOCK_VALUES // max(1, width))
     for start in range(0, X.shape[0], step):
         yield X[start : start + step]
+
+
+def check_ids(ids, n_rows, name):
+    """Return integer codes of `groups` or `labels`; None makes every row its own."""
+    if ids is None:
+        return np.arange(n_rows)
+    ids = np.asarray(ids)
+    if ids.shape != (n_rows,):
+        raise ValueError(
+            f"{name} must have one entry for each of the {n_rows} rows of X; got shape "
+            f"{ids.shape}."
+        )
+    codes: dict = {}  # not a sort: ids of mixed types have no order
+    for row, value in enumerate(ids.tolist()):
+        if value is None or value != value:
+            raise ValueError(f"{name} is missing for row {row}: got {value}.")
+        codes.setdefault(value, len(codes))
+    return np.array([codes[value] for value in ids.tolist()])
 
 
 def get_two_view_estimator(estimator):
@@ -291,6 +322,8 @@ def embed_pairs(estimator, X, y, *, level="auto"):
     rows : ndarray of shape (n_items,)
         The row of each entry of `y_embedded`.
     """
+    if level not in ("auto", "item", "row"):
+        raise ValueError(f"level must be 'auto', 'item' or 'row'; got {level!r}.")
     y = as_rows(y)
     if num_samples(X) != num_samples(y):
         raise ValueError(

@@ -17,6 +17,9 @@ from .utils._word_vectors import skip_gram_table, vector_table
 
 _ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
+# Shorter batches would leave the GRU's matrix products too small to be worth cutting.
+_MIN_CHUNK, _MAX_CHUNKS = 64, 4
+
 
 class CaptionTowers(nn.Module):
     """An image tower and a caption tower that end in the same space."""
@@ -35,11 +38,11 @@ class CaptionTowers(nn.Module):
         word_dropout,
         gru_size,
         pooling,
-        normalize,
+        similarity,
     ):
         super().__init__()
         self.pooling = pooling
-        self.normalize = normalize
+        self.similarity = similarity
         self.image = _image_tower(
             [n_features, *hidden_layer_sizes, n_components],
             _ACTIVATIONS[activation],
@@ -64,11 +67,21 @@ class CaptionTowers(nn.Module):
 
     def embed_y(self, tokens):
         """Embed captions given as word ids of shape (n, width), padded by 0."""
+        steps = torch.arange(1, tokens.shape[1] + 1, device=tokens.device)
+        lengths = ((tokens != 0) * steps).amax(dim=1).clamp(min=1)
+        # Captions of like length go through the GRU together, cut to the longest.
+        order = lengths.argsort()
+        chunks = order.split(max(_MIN_CHUNK, -(-len(order) // _MAX_CHUNKS)))
+        pooled = torch.cat([self._read(tokens[i], lengths[i]) for i in chunks])
+        return self._scaled(self.caption(pooled[order.argsort()]))
+
+    def _read(self, tokens, lengths):
+        tokens = tokens[:, : int(lengths[-1])]
         states, _ = self.gru(self.word_dropout(self.words(tokens)))
-        return self._scaled(self.caption(_pool(states, tokens, self.pooling)))
+        return _pool(states, lengths, self.pooling)
 
     def _scaled(self, z):
-        return nn.functional.normalize(z, dim=1) if self.normalize else z
+        return nn.functional.normalize(z, dim=1) if self.similarity == "cosine" else z
 
 
 def _image_tower(sizes, activation, dropout):
@@ -78,13 +91,12 @@ def _image_tower(sizes, activation, dropout):
     return nn.Sequential(*layers[:-1])
 
 
-def _pool(states, tokens, how):
-    """Reduce the states of a caption's true steps to one; padding comes after them."""
-    steps = torch.arange(1, tokens.shape[1] + 1, device=tokens.device)
-    lengths = ((tokens != 0) * steps).amax(dim=1).clamp(min=1)
+def _pool(states, lengths, how):
+    """Reduce the states of each caption's true steps to one; padding comes after."""
     if how == "last":
         return states[torch.arange(len(states), device=states.device), lengths - 1]
-    used = (steps <= lengths[:, None])[:, :, None]
+    steps = torch.arange(states.shape[1], device=states.device)
+    used = (steps < lengths[:, None])[:, :, None]
     if how == "max":
         return states.masked_fill(~used, -torch.inf).amax(dim=1)
     return (states * used).sum(dim=1) / lengths[:, None]
@@ -104,8 +116,7 @@ class CaptionRanker(NetEmbedder):
     n_components : int, default=512
         Dimension of the common space.
     y_transformer : transformer, default=None
-        Turns captions into rows of word ids. None means
-        ``CaptionTokenizer(min_count=3, max_len=20)``.
+        Turns captions into rows of word ids. None means ``CaptionTokenizer()``.
     similarity : {"cosine", "dot"}, default="cosine"
         How the views are compared. With ``"cosine"`` embeddings have unit length.
     loss : {"info_nce", "sigmoid", "random_negative", "sum_of_violations", \
@@ -124,7 +135,7 @@ class CaptionRanker(NetEmbedder):
         Activation of the hidden layers.
     output_activation : {"relu", "tanh"}, default=None
         Activation at the end of the image tower.
-    dropout : float, default=0.5
+    dropout : float, default=0.6
         Share of the inputs of each layer of the image tower that training drops.
     word_size : int, default=200
         Dimension of the word embeddings.
@@ -132,7 +143,7 @@ class CaptionRanker(NetEmbedder):
         Where word embeddings start; they are trained from there. ``"skip_gram"`` trains
         skip-gram vectors on the captions first; a mapping gives vectors of `word_size`
         (words without one start at zero); None is random.
-    word_dropout : float, default=0.3
+    word_dropout : float, default=0.4
         Share of the values of word embeddings that is dropped in training.
     gru_size : int, default=256
         Units of the GRU. None makes it `n_components` with no linear map behind it.
@@ -150,7 +161,7 @@ class CaptionRanker(NetEmbedder):
         Longer gradients are scaled down to this norm.
     batch_size : int, default=256
         Captions in a batch.
-    max_epochs : int, default=8
+    max_epochs : int, default=10
         Passes over the captions.
     early_stopping : bool, default=False
         Whether to hold out rows, stop when their mean reciprocal rank no longer
@@ -183,7 +194,8 @@ class CaptionRanker(NetEmbedder):
     y_transformer_ : transformer
         Fitted on the training captions.
     captions_ : list of str or ndarray
-        Training captions, when `store_captions`.
+        Training captions, when `store_captions`; after `partial_fit` those of the last
+        call.
     caption_embeddings_ : ndarray of shape (n_captions, n_components)
         Their embeddings.
     history_ : list of dict
@@ -256,7 +268,12 @@ class CaptionRanker(NetEmbedder):
         "output_activation": [StrOptions(set(_ACTIVATIONS)), None],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "word_size": [Interval(Integral, 1, None, closed="left")],
-        "word_vectors": [StrOptions({"skip_gram"}), HasMethods("__getitem__"), None],
+        "word_vectors": [
+            StrOptions({"skip_gram"}),
+            HasMethods(["__getitem__", "keys"]),
+            HasMethods("get_vector"),
+            None,
+        ],
         "word_dropout": [Interval(Real, 0, 1, closed="left")],
         "gru_size": [Interval(Integral, 1, None, closed="left"), None],
         "pooling": [StrOptions({"last", "mean", "max"})],
@@ -281,10 +298,10 @@ class CaptionRanker(NetEmbedder):
         hidden_layer_sizes=(),
         activation="relu",
         output_activation=None,
-        dropout=0.5,
+        dropout=0.6,
         word_size=200,
         word_vectors="skip_gram",
-        word_dropout=0.3,
+        word_dropout=0.4,
         gru_size=256,
         pooling="last",
         optimizer="adamw",
@@ -293,7 +310,7 @@ class CaptionRanker(NetEmbedder):
         weight_decay=0.01,
         max_grad_norm=None,
         batch_size=256,
-        max_epochs=8,
+        max_epochs=10,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=3,
@@ -423,7 +440,7 @@ class CaptionRanker(NetEmbedder):
     # ----------------------------------------------------------- what the engine asks
 
     def _default_y_transformer(self):
-        return CaptionTokenizer(min_count=3, max_len=20)
+        return CaptionTokenizer()
 
     def _check_items(self, items):
         if not isinstance(items, np.ndarray) or items.dtype.kind not in "iu":
@@ -435,6 +452,12 @@ class CaptionRanker(NetEmbedder):
         return items
 
     def _module_settings(self, X, items):
+        hidden = self.hidden_layer_sizes
+        if not all(isinstance(size, Integral) and size >= 1 for size in hidden):
+            raise ValueError(
+                "hidden_layer_sizes must hold integers of at least 1; got "
+                f"{self.hidden_layer_sizes!r}."
+            )
         n_tokens = getattr(self.y_transformer_, "n_tokens_", None)
         return {
             "n_features": X.shape[1],
@@ -448,7 +471,7 @@ class CaptionRanker(NetEmbedder):
             "word_dropout": self.word_dropout,
             "gru_size": self.gru_size,
             "pooling": self.pooling,
-            "normalize": self.similarity == "cosine",
+            "similarity": self.similarity,
         }
 
     def _loss_settings(self):

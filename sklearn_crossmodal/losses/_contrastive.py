@@ -74,7 +74,9 @@ class InfoNCE(_BatchLoss):
 
     def losses(self, s, same):
         """Return one loss for each pair."""
-        logits = s * self.log_scale.clamp(max=math.log(100)).exp()
+        with torch.no_grad():  # in place: a clamped value would have no gradient
+            self.log_scale.clamp_(max=math.log(100))
+        logits = s * self.log_scale.exp()
         others = same & ~torch.eye(len(s), dtype=torch.bool, device=s.device)
         logits = logits.masked_fill(others, -torch.inf)
         target = torch.arange(len(s), device=s.device)

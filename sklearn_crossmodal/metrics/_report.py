@@ -118,9 +118,9 @@ def retrieval_report(
     >>> y = X + rng.normal(size=(100, 8))
     >>> retrieval_report(None, X, y, metrics=["recall@1", "median_rank"])
               queries  gallery  recall@1  median_rank
-    X -> y        100      100     0.360          2.0
+    X -> y        100      100     0.460          2.0
       chance                       0.010         50.5
-    y -> X        100      100     0.420          2.0
+    y -> X        100      100     0.370          2.0
       chance                       0.010         50.5
     """
     if estimator is None:

@@ -1,9 +1,8 @@
 """Retrieval scorers for GridSearchCV, cross_validate and friends."""
 
-import numpy as np
 from sklearn.base import BaseEstimator
 
-from ..base import embed_pairs, get_two_view_estimator
+from ..base import check_ids, embed_pairs, get_two_view_estimator
 from ._names import parse_metrics
 from ._retrieval import retrieval_metrics
 
@@ -84,7 +83,7 @@ def evaluation_arguments(estimator, X, y, groups, labels, similarity, level):
         similarity = get_two_view_estimator(estimator)[0].similarity
     name = "groups" if labels is None else "labels"
     ids = groups if labels is None else labels
-    ids = np.arange(len(X_embedded)) if ids is None else np.asarray(ids)
+    ids = check_ids(ids, len(X_embedded), name)
     return {
         "X": X_embedded,
         "Y": y_embedded,

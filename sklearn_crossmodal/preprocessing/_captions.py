@@ -53,9 +53,9 @@ class CaptionTokenizer(TransformerMixin, BaseEstimator):
     >>> from sklearn_crossmodal.preprocessing import CaptionTokenizer
     >>> tokenizer = CaptionTokenizer().fit(["a dog runs", "a cat"])
     >>> tokenizer.transform(["A dog!", "a dog and a cat"])
-    array([[2, 4, 0, 0, 0],
-           [2, 4, 1, 2, 3]])
-    >>> tokenizer.inverse_transform([[2, 4, 0, 0, 0]])
+    array([[2, 3, 0, 0, 0],
+           [2, 3, 1, 2, 5]])
+    >>> tokenizer.inverse_transform([[2, 3, 0, 0, 0]])
     ['a dog']
     """
 
@@ -165,7 +165,7 @@ class CaptionTokenizer(TransformerMixin, BaseEstimator):
             warnings.warn(
                 f"{unknown} of {len(tokens)} captions have no word of the vocabulary; "
                 "each is read as one unknown word.",
-                stacklevel=2,
+                stacklevel=3,  # through the wrapper that set_output puts around
             )
         return tokens
 
@@ -200,7 +200,11 @@ class CaptionTokenizer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         fitted = {"vocabulary": dict(self.vocabulary_), "n_tokens": self.n_tokens_}
-        return {"params": self.get_params(), **fitted}
+        params = {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in self.get_params().items()
+        }
+        return {"params": params, **fitted}
 
     @classmethod
     def from_dict(cls, state):
@@ -288,6 +292,8 @@ def _check_ids(tokens):
             "Token ids must be real numbers in 1 or 2 dimensions; got shape "
             f"{tokens.shape}, dtype {tokens.dtype}. Complex data not supported."
         )
+    if ids.size == 0:
+        raise ValueError("Rows of token ids need at least one id; got empty rows.")
     if (ids != tokens).any() or (ids < 0).any():
         bad = np.argmax(((ids != tokens) | (ids < 0)).reshape(len(ids), -1).any(axis=1))
         raise ValueError(

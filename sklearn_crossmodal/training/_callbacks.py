@@ -4,7 +4,7 @@ import math
 
 from skorch.callbacks import Callback, EarlyStopping
 
-from ._state import capture, restore
+from ._state import restore
 
 
 class NonFiniteLossError(ValueError):
@@ -23,6 +23,16 @@ class StopOnNonFiniteLoss(Callback):
                 f"{net.optimizer_.param_groups[0]['lr']:.3g}), set max_grad_norm, or "
                 "scale the features, with StandardScaler for instance."
             )
+
+
+def check_finite_weights(net):
+    """Raise `NonFiniteLossError` if the last update of an epoch spoilt the weights."""
+    if not all(weight.isfinite().all() for weight in net.module_.parameters()):
+        raise NonFiniteLossError(
+            f"The weights became NaN or infinite at the end of epoch "
+            f"{len(net.history)}. Lower lr, set max_grad_norm, or scale the features, "
+            "with StandardScaler for instance."
+        )
 
 
 class LearningRateSchedule(Callback):
@@ -100,13 +110,17 @@ class ValidationScore(Callback):
         self.misses_ = 0
 
     def on_epoch_end(self, net, **kwargs):
-        """Score, record, and keep the state when it is the best so far."""
+        """Score and record; the epoch may still be interrupted."""
         score = self.score(net)
         net.history.record("valid_score", score)
         net.history.record("valid_score_best", score > self.best_score_)
+
+    def accept(self, net, state):
+        """Take a complete epoch's state, and keep it when it is the best so far."""
+        score = net.history[-1, "valid_score"]
         if score > self.best_score_:
             self.best_score_, self.misses_ = score, 0
-            self.best_state_ = capture(net)
+            self.best_state_ = state
         else:
             self.misses_ += 1
 

@@ -2,7 +2,6 @@
 
 import copy
 from abc import ABCMeta, abstractmethod
-from contextlib import contextmanager
 from functools import partial
 from numbers import Integral, Real
 
@@ -12,7 +11,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 
-from ..base import TwoViewEmbedder, flatten_items
+from ..base import TwoViewEmbedder, flatten_items, rollback_on_error
 from ..utils._containers import pool_rows, select_rows
 from ..utils._sklearn import (
     HasMethods,
@@ -21,7 +20,7 @@ from ..utils._sklearn import (
     fit_context,
     num_samples,
 )
-from ._callbacks import SCHEDULES, set_learning_rate
+from ._callbacks import SCHEDULES
 from ._engine import Training, embed
 from ._net import OPTIMIZERS, build_net, loadable_device, resolve_device
 from ._pairs import Pairs, take_features
@@ -155,7 +154,7 @@ class NetEmbedder(TwoViewEmbedder, metaclass=ABCMeta):
         return self._fit(X, y, groups, 1, "constant", hasattr(self, "net_"))
 
     def _fit(self, X, y, groups, epochs, schedule, resume):
-        with _rollback_on_error(self):
+        with rollback_on_error(self):
             hook_data = {"estimator": self, "X": X, "y": y}
             if groups is not None:
                 hook_data["metadata"] = {"groups": groups}
@@ -166,7 +165,9 @@ class NetEmbedder(TwoViewEmbedder, metaclass=ABCMeta):
                 self.seed_ = draw_seed(self.random_state)
             pairs, validation, texts = self._make_pairs(X, y, groups, resume)
             training = Training(
-                self._resumed_net(device) if resume else self._new_net(pairs, device),
+                self._resumed_net(pairs, device)
+                if resume
+                else self._new_net(pairs, device),
                 pairs,
                 epochs,
                 seed=self.seed_,
@@ -272,19 +273,32 @@ class NetEmbedder(TwoViewEmbedder, metaclass=ABCMeta):
             self._initialize_module(net.module_, pairs.items)
         return net
 
-    def _resumed_net(self, device):
+    def _resumed_net(self, pairs, device):
         """Return a net that starts where the fitted one stands; that one stays as is.
 
         Another loss or optimizer starts afresh on the trained towers.
         """
         before = self._settings_
+        self._check_same_towers(before["module"], pairs)
         self._settings_ = self._settings(before["module"])
         net = self._build_net(device, self.seed_)
         same = all(before[key] == self._settings_[key] for key in ("loss", "optimizer"))
+        settings = [_without_weights(group) for group in net.optimizer_.param_groups]
         restore(net, capture(self.net_), parts=None if same else ["module_"])
+        for group, now in zip(net.optimizer_.param_groups, settings, strict=True):
+            group.update(now)
         net.history.extend(self.net_.history)
-        set_learning_rate(net, self.lr)
         return net
+
+    def _check_same_towers(self, before, pairs):
+        now, parameters = self._module_settings(pairs.X, pairs.items), self.get_params()
+        changed = [k for k in before if k in parameters and before[k] != now[k]]
+        if changed:
+            raise ValueError(
+                f"{', '.join(changed)} changed since the towers were built, and "
+                "training goes on with those. Put the value back, or fit with "
+                "warm_start=False."
+            )
 
     def _build_net(self, device, seed):
         net = build_net(
@@ -384,15 +398,5 @@ class NetEmbedder(TwoViewEmbedder, metaclass=ABCMeta):
             self.net_.history.extend({**row, "batches": []} for row in self.history_)
 
 
-@contextmanager
-def _rollback_on_error(estimator):
-    """Leave the fitted attributes as they were when the block fails."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        fitted = {name for name in vars(estimator) if name.endswith("_")}
-        for name in fitted:
-            delattr(estimator, name)
-        vars(estimator).update({k: v for k, v in before.items() if k.endswith("_")})
-        raise
+def _without_weights(group):
+    return {name: value for name, value in group.items() if name != "params"}

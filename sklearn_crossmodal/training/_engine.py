@@ -9,6 +9,7 @@ from ._callbacks import (
     NonFiniteLossError,
     StopOnNonFiniteLoss,
     ValidationScore,
+    check_finite_weights,
     stopped_by_skorch,
 )
 from ._seeding import torch_stream
@@ -113,7 +114,8 @@ class Training:
             if not isinstance(error, KeyboardInterrupt | NonFiniteLossError):
                 return False
             restore(self.net, self._completed)
-        self.net.notify("on_train_end", X=self.pairs, y=None)
+        if self.n_done > 0:  # else there is no epoch that its callbacks could look at
+            self.net.notify("on_train_end", X=self.pairs, y=None)
         if self._validation is not None:
             self._validation.restore_best(self.net)
         self._leave_no_trace()
@@ -130,7 +132,10 @@ class Training:
                 if not stopped_by_skorch(self.net):
                     raise
                 self.stop = True
+        check_finite_weights(self.net)
         self._completed = capture(self.net)
+        if self._validation is not None:
+            self._validation.accept(self.net, self._completed)
         exhausted = self._validation is not None and self._validation.exhausted
         self.stop |= exhausted or self.n_done >= self.epochs
 

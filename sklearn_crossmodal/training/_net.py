@@ -65,6 +65,9 @@ def build_net(module, criterion, settings, *, device, verbose=0, callbacks=None)
     -------
     net : skorch.NeuralNet
     """
+    net_params = settings["net_params"] or {}
+    if "callbacks" in net_params:
+        raise ValueError("Give callbacks as callbacks=, not in net_params.")
     return NeuralNet(
         module,
         criterion=criterion,
@@ -80,7 +83,7 @@ def build_net(module, criterion, settings, *, device, verbose=0, callbacks=None)
             "device": str(device),
             "verbose": verbose,
             "callbacks": callbacks,
-            **(settings["net_params"] or {}),
+            **net_params,
         },
     )
 
@@ -93,7 +96,8 @@ def _optimizer_arguments(settings):
     optimizer = OPTIMIZERS.get(settings["optimizer"], settings["optimizer"])
     arguments = {"optimizer": optimizer}
     # A decay pulls weights towards zero; biases and a loss's scale have no reason to.
-    if settings["weight_decay"]:
+    # Also where it is 0: AdamW's own default is not.
+    if "weight_decay" in inspect.signature(optimizer).parameters:
         arguments["optimizer__weight_decay"] = settings["weight_decay"]
         arguments["optimizer__param_groups"] = [
             (pattern, {"weight_decay": 0.0}) for pattern in _UNDECAYED

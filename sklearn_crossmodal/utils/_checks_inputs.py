@@ -27,7 +27,7 @@ from ._checks_helpers import (
 
 
 def check_unfitted(name, estimator_orig, make_data):
-    """Before `fit`, embedding and scoring raise `NotFittedError`."""
+    """Check that embedding and scoring raise `NotFittedError` before `fit`."""
     X, y = make_data(N_SAMPLES, 0)
     estimator = unfitted(estimator_orig)
     calls = {
@@ -43,7 +43,7 @@ def check_unfitted(name, estimator_orig, make_data):
 
 
 def check_wrong_lengths(name, estimator_orig, make_data):
-    """Views of different lengths are an error that gives both; so are wrong groups."""
+    """Check that views, or groups, of different lengths are an error that says so."""
     estimator, X, y = fitted(estimator_orig, make_data)
     n = len(X)
     for call in (unfitted(estimator_orig).fit, estimator.score):
@@ -64,7 +64,7 @@ def check_wrong_lengths(name, estimator_orig, make_data):
 
 
 def check_y_none(name, estimator_orig, make_data):
-    """The second view is required: ``y=None`` is an error that says so."""
+    """Check that ``y=None`` is an error that says that the second view is required."""
     estimator, X, _ = fitted(estimator_orig, make_data)
     fit = unfitted(estimator_orig).fit
     for call in (lambda: fit(X, None), lambda: estimator.transform_y(None)):
@@ -73,7 +73,7 @@ def check_y_none(name, estimator_orig, make_data):
 
 
 def check_nonfinite(name, estimator_orig, make_data):
-    """NaN and infinity are errors, at `fit` and after it, in X and in a numeric y."""
+    """Check that NaN and infinity, in X and in a numeric y, are errors."""
     estimator, X, y = fitted(estimator_orig, make_data)
     for bad in (np.nan, np.inf, -np.inf):
         X_bad = X.copy()
@@ -107,7 +107,7 @@ def _with_bad_number(y, bad):
 
 
 def check_bad_items(name, estimator_orig, make_data):
-    """A row that is no item, or has none, is an error that names the row.
+    """Check that a row that is no item, or has none, is an error that names the row.
 
     Texts: None, bytes, a number, an empty list. Bags: an empty one, one of another
     width. Numbers: rows of different lengths.
@@ -133,7 +133,7 @@ def _bad_rows(y):
 
 
 def check_empty_input(name, estimator_orig, make_data):
-    """No rows at all is an error, in every method."""
+    """Check that no rows at all is an error in every method."""
     estimator, X, y = fitted(estimator_orig, make_data)
     fit = unfitted(estimator_orig).fit
     calls = {
@@ -149,7 +149,7 @@ def check_empty_input(name, estimator_orig, make_data):
 
 
 def check_one_sample(name, estimator_orig, make_data):
-    """One pair cannot be fitted; one row can be embedded, and scores 1 among itself."""
+    """Check that one pair cannot be fitted, while one row can be embedded."""
     estimator, X, y = fitted(estimator_orig, make_data)
     fresh = unfitted(estimator_orig)
     with must_raise(
@@ -171,7 +171,7 @@ def check_one_sample(name, estimator_orig, make_data):
 
 
 def check_n_features(name, estimator_orig, make_data):
-    """`transform` refuses X with another number of features than in `fit`."""
+    """Check that `transform` refuses another number of features than in `fit`."""
     estimator, X, _ = fitted(estimator_orig, make_data)
     must(
         estimator.n_features_in_ == X.shape[1],
@@ -187,16 +187,14 @@ def check_n_features(name, estimator_orig, make_data):
 
 
 def check_failed_fit(name, estimator_orig, make_data):
-    """A `fit` that fails leaves nothing half-fitted, and what was fitted as it was."""
+    """Check that a `fit` that fails leaves the estimator as it was, fitted or not."""
     before, X, y = fitted(estimator_orig, make_data)
     estimator, fresh = copy.deepcopy(before), unfitted(estimator_orig)
     for what, arguments in bad_fits(X, y):
         with must_raise(FIT_ERRORS, f"{name}.fit must refuse {what}"):
             fresh.fit(*arguments)
         left = fitted_attributes(fresh)
-        must(
-            not left, f"{name} is half-fitted after it refused {what}: it has {left}."
-        )
+        must(not left, f"{name} is half-fitted after it refused {what}: it has {left}.")
         with must_raise(
             NotFittedError, f"{name} must still be unfitted after it refused {what}"
         ):
@@ -217,7 +215,7 @@ def check_failed_fit(name, estimator_orig, make_data):
 
 
 def check_input_unchanged(name, estimator_orig, make_data):
-    """No method changes X, y or groups."""
+    """Check that no method changes X, y or groups."""
     X, y = make_data(N_SAMPLES, 0)
     groups = np.arange(len(X)) // 2
     before = copy.deepcopy((X, y, groups))
@@ -243,7 +241,7 @@ def _same(a, b):
 
 
 def check_readonly_memmap(name, estimator_orig, make_data):
-    """Read-only memory maps, of X and of a numeric y, do as well as arrays."""
+    """Check that read-only memory maps, also of a numeric y, do as well as arrays."""
     X, y = make_data(N_SAMPLES, 0)
     expected = unfitted(estimator_orig).fit(X, y)
     with tempfile.TemporaryDirectory() as folder:
@@ -278,10 +276,10 @@ def _readonly(array):
     return array
 
 
-def check_X_containers(name, estimator_orig, make_data):
-    """X may be a list of lists or a DataFrame, and sparse where the tags say so."""
+def check_x_containers(name, estimator_orig, make_data):
+    """Check that X may be a list or a DataFrame, and sparse where the tags say so."""
     X, y = make_data(N_SAMPLES, 0)
-    X[X < 0.2] = 0
+    X[np.abs(X) < 0.5] = 0
     expected = unfitted(estimator_orig).fit(X, y)
     for container, same_X in _x_containers(X, estimator_orig):
         estimator = unfitted(estimator_orig).fit(same_X, y)

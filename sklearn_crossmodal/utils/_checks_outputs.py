@@ -28,7 +28,7 @@ from ._containers import flatten_items
 
 
 def check_output(name, estimator_orig, make_data):
-    """Each view becomes one finite 2-D float32 array; both have the same width.
+    """Check that each view becomes a finite 2-D float32 array, both of one width.
 
     The width is `n_components` where there is such a parameter, and
     `get_feature_names_out` has one name for each column.
@@ -39,8 +39,8 @@ def check_output(name, estimator_orig, make_data):
     for call, embedded in views.items():
         must(
             isinstance(embedded, np.ndarray) and embedded.ndim == 2,
-            f"{name}.{call} must return one 2-D array, never a tuple: a pipeline's next "
-            f"step takes an array. Got {type(embedded).__name__}.",
+            f"{name}.{call} must return one 2-D array, never a tuple: a pipeline's "
+            f"next step takes an array. Got {type(embedded).__name__}.",
         )
         must(
             embedded.dtype == np.float32,
@@ -69,7 +69,7 @@ def check_output(name, estimator_orig, make_data):
 
 
 def check_fit_transform(name, estimator_orig, make_data):
-    """`fit` returns self, and `fit_transform(X, y)` equals `fit(X, y).transform(X)`."""
+    """Check that `fit_transform(X, y)` equals `fit(X, y).transform(X)`."""
     X, y = make_data(N_SAMPLES, 0)
     estimator = unfitted(estimator_orig)
     must(estimator.fit(X, y) is estimator, f"{name}.fit must return self.")
@@ -81,7 +81,7 @@ def check_fit_transform(name, estimator_orig, make_data):
 
 
 def check_either_view_alone(name, estimator_orig, make_data):
-    """After training, either view is embedded without the other, new rows too."""
+    """Check that either view, new rows too, is embedded without the other."""
     X_new, y_new = make_data(N_SAMPLES // 4, 1)
     y_new = y_new[:-2]
     only_x, X, _ = fitted(estimator_orig, make_data)
@@ -101,7 +101,7 @@ def check_either_view_alone(name, estimator_orig, make_data):
 
 
 def check_rows_are_independent(name, estimator_orig, make_data):
-    """A row's embedding depends on that row only: not on the order, not on the others."""
+    """Check that a row's embedding does not depend on its order or on other rows."""
     estimator, X, y = fitted(estimator_orig, make_data)
     embedded = dict(zip(("X", "y"), both(estimator, X, y), strict=True))
     order = np.random.RandomState(0).permutation(len(X))
@@ -117,11 +117,11 @@ def check_rows_are_independent(name, estimator_orig, make_data):
 
 
 def check_pairs_stay_paired(name, estimator_orig, make_data, strong_params=None):
-    """Row i of X is trained with row i of y, in whatever order the rows come.
+    """Check that row i of X is trained with row i of y, in whatever order they come.
 
-    Trained on true pairs, in order or with both views permuted together, each view finds
-    the other far above chance; trained on pairs that were torn apart, it does not.
-    `strong_params` are parameters with which the estimator learns 40 pairs.
+    Trained on true pairs, in order or with both views permuted together, each view
+    finds the other far above chance; trained on pairs that were torn apart, it does
+    not. `strong_params` are parameters with which the estimator learns 40 pairs.
     """
     X, y = make_data(N_SAMPLES, 0)
     rng = np.random.RandomState(0)
@@ -146,9 +146,9 @@ def check_pairs_stay_paired(name, estimator_orig, make_data, strong_params=None)
     bound = (chance + scores["paired"]) / 2
     must(
         scores["torn apart"] < bound,
-        f"{name} fitted on mispaired rows scores {scores['torn apart']:.3f} on the true "
-        f"pairs, nearly as much as when fitted on those ({scores['paired']:.3f}): it "
-        "does not learn from the pairs.",
+        f"{name} fitted on mispaired rows scores {scores['torn apart']:.3f} on the "
+        f"true pairs, nearly as much as when fitted on those "
+        f"({scores['paired']:.3f}): it does not learn from the pairs.",
     )
 
 
@@ -163,7 +163,7 @@ def _chance(y):
 
 
 def check_y_containers(name, estimator_orig, make_data):
-    """The container of the second view makes no difference, in `fit` or after it.
+    """Check that the container of the second view makes no difference, in any method.
 
     A list, a tuple, arrays, a Series (by position, whatever its index), one text or a
     list of one; a 1-D array and a column; bags in a list or a 3-D array.
@@ -186,10 +186,10 @@ def check_y_containers(name, estimator_orig, make_data):
 
 
 def check_several_items(name, estimator_orig, make_data):
-    """A row of several items is their mean, of unit length when similarity is cosine.
+    """Check that a row of several items is their mean, of unit length for cosine.
 
-    There is one output row for each row, however many items it has; a row of one item is
-    that item.
+    There is one output row for each row, however many items it has; a row of one item
+    is that item.
     """
     estimator, _, y = fitted(estimator_orig, make_data)
     items, rows, chunks = several_items(y)
@@ -206,7 +206,7 @@ def check_several_items(name, estimator_orig, make_data):
 
 
 def check_score(name, estimator_orig, make_data):
-    """`score` is the mean reciprocal rank of both directions, between 0 and 1.
+    """Check that `score` is the mean reciprocal rank of both directions.
 
     It equals ``make_retrieval_scorer("mrr")``, does not depend on the order of the
     pairs, and `groups` says which rows are right answers for each other.
@@ -231,7 +231,7 @@ def check_score(name, estimator_orig, make_data):
     must_be_close(
         estimator.score(X, y, groups=np.arange(len(X))),
         score,
-        f"{name}.score with every row a group of its own must equal that without groups",
+        f"{name}.score with every row its own group must equal that without groups",
     )
     must_be_close(
         estimator.score(X, y, groups=np.zeros(len(X))),
@@ -242,7 +242,7 @@ def check_score(name, estimator_orig, make_data):
 
 
 def check_groups(name, estimator_orig, make_data):
-    """`fit` takes groups of any labels, in any container; none means a group per row."""
+    """Check that `fit` takes groups of any labels in any container."""
     X, y = make_data(N_SAMPLES, 0)
     pandas = optional_module("pandas")
     numbers = np.arange(len(X)) // 2
@@ -267,12 +267,12 @@ def check_groups(name, estimator_orig, make_data):
         unfitted(estimator_orig).fit(X, y),
         X,
         y,
-        f"{name}.fit with every row a group of its own must equal that without groups",
+        f"{name}.fit with every row its own group must equal that without groups",
     )
 
 
 def check_set_output_pandas(name, estimator_orig, make_data):
-    """`set_output` turns both views into DataFrames, with their index and names."""
+    """Check that `set_output` makes DataFrames of both views, with index and names."""
     pandas = optional_module("pandas")
     if pandas is None:
         raise SkipTest("pandas is not installed: not checking set_output.")
@@ -281,14 +281,10 @@ def check_set_output_pandas(name, estimator_orig, make_data):
     index = [f"row {i}" for i in range(len(X))]
     estimator.set_output(transform="pandas")
     frames = {"transform(X)": estimator.transform(pandas.DataFrame(X, index=index))}
-    containers = dict(y_containers(y))
-    has_index = [c for c in containers.values() if hasattr(c, "index") and c is not y]
-    has_index = [
-        c for c in has_index if isinstance(c, pandas.Series | pandas.DataFrame)
-    ]
-    for container in has_index:
-        frames["transform_y(y)"] = estimator.transform_y(container.set_axis(index))
-    if not has_index:
+    indexed = [c for _, c in y_containers(y) if hasattr(c, "set_axis")]
+    if indexed:
+        frames["transform_y(y)"] = estimator.transform_y(indexed[0].set_axis(index))
+    else:  # bags have no container with an index
         frames["transform_y(y)"] = estimator.transform_y(y).set_axis(index)
     for (call, frame), expected in zip(frames.items(), plain, strict=True):
         must(
@@ -301,7 +297,7 @@ def check_set_output_pandas(name, estimator_orig, make_data):
             list(frame.columns) == list(estimator.get_feature_names_out()),
             f"{name}.{call} must have the columns of get_feature_names_out.",
         )
-        must_be_equal(frame, expected, f"{name}.{call} must equal the plain array")
+        must_be_close(frame, expected, f"{name}.{call} must equal the plain array")
     must(
         isinstance(estimator.set_output(transform="default").transform(X), np.ndarray),
         f"{name}.transform must be an array after set_output(transform='default').",

@@ -6,7 +6,7 @@ again.
 """
 
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 
 import numpy as np
 from scipy import sparse
@@ -29,13 +29,15 @@ def as_rows(y):
 
     pandas and polars containers become arrays, a text column a list.
     """
-    if sparse.issparse(y) or isinstance(y, np.ndarray | list | tuple):
+    if sparse.issparse(y) or isinstance(y, list | tuple):
         return y
     if hasattr(y, "to_numpy"):
-        return y.to_numpy()
+        y = y.to_numpy()
     if hasattr(y, "__array__"):
-        return np.asarray(y)
-    if isinstance(y, str | bytes) or not isinstance(y, Iterable):
+        y = np.asarray(y)
+        # What numpy cannot stack: a bag of vectors for each row, say.
+        return y.tolist() if y.dtype == object and y.ndim == 1 else y
+    if isinstance(y, str | bytes | Mapping | Set) or not isinstance(y, Iterable):
         raise TypeError(
             f"y must hold one entry for each row of X; got {type(y).__name__}. "
             "Pass a list, an array or a Series."
@@ -64,9 +66,14 @@ def holds_text(y):
 def _is_numeric(row):
     if isinstance(row, numbers.Number):
         return True
-    if isinstance(row, np.ndarray):
+    if isinstance(row, np.ndarray) and row.dtype != object:
         return row.dtype.kind in "biufc"
-    return isinstance(row, list | tuple) and all(map(_is_numeric, row))
+    inner = row.flat if isinstance(row, np.ndarray) else row
+    return (
+        isinstance(row, np.ndarray | list | tuple)
+        and len(row) > 0
+        and all(map(_is_numeric, inner))
+    )
 
 
 def _row_texts(row, index):
@@ -136,7 +143,7 @@ def flatten_items(y):
 
 def select_rows(y, rows):
     """Return rows `rows` of a view, in the same kind of container."""
-    if len(rows) == num_samples(y):
+    if np.array_equal(rows, np.arange(num_samples(y))):
         return y
     return _safe_indexing(y, rows)
 
@@ -155,6 +162,11 @@ def _numeric_array(y):
             "The rows of y differ in length. Pass texts, vectors of one width, or a "
             "list of 2-D arrays when a row holds several vectors."
         ) from error
+    if array.ndim and len(array) and array.size == 0:
+        raise ValueError(
+            "Row 0 of y has nothing in it: got an empty list or bag, or a width of 0. "
+            "Give it at least one item, or drop the row from X and y."
+        )
     if array.ndim not in (1, 2, 3) or array.dtype.kind == "c":
         raise ValueError(
             "y must be a real array with 1, 2 or 3 dimensions; got shape "

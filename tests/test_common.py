@@ -1,0 +1,113 @@
+"""Every public estimator under scikit-learn's conformance suite and under ours.
+
+The numbers of checks are asserted: a tag can silence a suite and leave it green.
+"""
+
+import inspect
+import unittest
+
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.utils.estimator_checks import (
+    estimator_checks_generator,
+    parametrize_with_checks,
+)
+
+import sklearn_crossmodal
+from sklearn_crossmodal import CaptionRanker, preprocessing
+from sklearn_crossmodal.preprocessing import CaptionTokenizer
+from sklearn_crossmodal.utils.estimator_checks import (
+    parametrize_with_two_view_checks,
+    two_view_checks_generator,
+)
+
+SMALL_RANKER = CaptionRanker(
+    n_components=8, word_size=8, gru_size=8, max_epochs=2, random_state=0
+)
+RANKER_OPTIONS = {
+    "light_params": {"store_captions": False},
+    # Two epochs learn nothing: what it takes to know 40 captions by heart.
+    "strong_params": {
+        "max_epochs": 30,
+        "lr": 0.02,
+        "batch_size": 8,
+        "dropout": 0.0,
+        "word_dropout": 0.0,
+    },
+}
+
+# scikit-learn tries array API namespaces only if SCIPY_ARRAY_API=1 was in the
+# environment before scipy was first imported; the check passes if it was.
+MAY_SKIP = {"check_array_api_input"}
+
+# Each public estimator, and how many of scikit-learn's checks must pass and may skip.
+# CaptionTokenizer takes texts and says so in its tags: scikit-learn, which has no texts
+# to give, then runs the one check that needs no data.
+SKLEARN_CHECKS = [(SMALL_RANKER, 47, 1), (CaptionTokenizer(), 1, 0)]
+
+# ... and how many of ours, for each kind of second view. Rows of several items are no
+# matter for token ids, which are one caption a row.
+TWO_VIEW_CHECKS = [
+    ((SMALL_RANKER, "texts", RANKER_OPTIONS), 42),
+    ((SMALL_RANKER, "several_texts", RANKER_OPTIONS), 42),
+    ((SMALL_RANKER, "tokens", RANKER_OPTIONS), 41),
+]
+
+
+@parametrize_with_checks([estimator for estimator, *_ in SKLEARN_CHECKS])
+def test_sklearn_contract(estimator, check):
+    try:
+        check(estimator)
+    except unittest.SkipTest as skip:
+        assert check.func.__name__ in MAY_SKIP, f"must run, but was skipped: {skip}"
+        raise
+
+
+@parametrize_with_two_view_checks([entry for entry, _ in TWO_VIEW_CHECKS])
+def test_two_view_contract(estimator, check):
+    try:
+        check(estimator)
+    except unittest.SkipTest as skip:
+        pytest.fail(f"must run, but was skipped: {skip}")
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@pytest.mark.parametrize("estimator, n_pass, n_skip", SKLEARN_CHECKS)
+def test_number_of_sklearn_checks(estimator, n_pass, n_skip):
+    names = [check.func.__name__ for _, check in estimator_checks_generator(estimator)]
+    skippable = [name for name in names if name in MAY_SKIP]
+    assert len(skippable) == n_skip
+    assert len(names) - len(skippable) == n_pass
+
+
+@pytest.mark.parametrize("entry, n_checks", TWO_VIEW_CHECKS)
+def test_number_of_two_view_checks(entry, n_checks):
+    estimator, kind, options = entry
+    checks = list(two_view_checks_generator(estimator, kind, **options))
+    assert len({check.func.__name__ for _, check in checks}) == len(checks) == n_checks
+
+
+def public_estimators():
+    return {
+        name
+        for module in (sklearn_crossmodal, preprocessing)
+        for name in module.__all__
+        if inspect.isclass(getattr(module, name))
+        and issubclass(getattr(module, name), BaseEstimator)
+    }
+
+
+def test_no_public_estimator_is_left_out():
+    listed = {type(estimator).__name__ for estimator, *_ in SKLEARN_CHECKS}
+    assert public_estimators() == listed
+
+
+def test_no_two_view_estimator_is_left_out():
+    listed = {type(entry[0]).__name__ for entry, _ in TWO_VIEW_CHECKS}
+    homes = (sklearn_crossmodal, preprocessing)
+    two_view = {
+        name
+        for name in public_estimators()
+        if any(hasattr(getattr(home, name, None), "transform_y") for home in homes)
+    }
+    assert two_view == listed
