@@ -194,7 +194,7 @@ def check_ids(ids, n_rows, name):
             f"{name} must have one entry for each of the {n_rows} rows of X; got shape "
             f"{ids.shape}."
         )
-    codes: dict = {}  # not a sort: ids of mixed types have no order
+    codes = {}  # not a sort: ids of mixed types have no order
     for row, value in enumerate(ids.tolist()):
         if value is None or value != value:
             raise ValueError(f"{name} is missing for row {row}: got {value}.")
@@ -221,6 +221,18 @@ def get_two_view_estimator(estimator):
     ------
     TypeError
         If there is none, or more than one in a Pipeline.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_crossmodal import CaptionRanker
+    >>> from sklearn_crossmodal.base import get_two_view_estimator
+    >>> pipe = make_pipeline(StandardScaler(), CaptionRanker(), PCA(8))
+    >>> two_view, later_steps = get_two_view_estimator(pipe)
+    >>> two_view, later_steps
+    (CaptionRanker(), [PCA(n_components=8)])
     """
     if isinstance(estimator, Pipeline):
         return _two_view_step(estimator)
@@ -321,6 +333,16 @@ def embed_pairs(estimator, X, y, *, level="auto"):
         Second view.
     rows : ndarray of shape (n_items,)
         The row of each entry of `y_embedded`.
+
+    Examples
+    --------
+    >>> from sklearn_crossmodal import CaptionRanker
+    >>> from sklearn_crossmodal.base import embed_pairs
+    >>> X, y = [[0.0], [1.0]], [["zero", "nought"], ["one"]]
+    >>> ranker = CaptionRanker(n_components=8, max_epochs=1).fit(X, y)
+    >>> X_embedded, y_embedded, rows = embed_pairs(ranker, X, y)
+    >>> X_embedded.shape, y_embedded.shape, rows
+    ((2, 8), (3, 8), array([0, 0, 1]))
     """
     if level not in ("auto", "item", "row"):
         raise ValueError(f"level must be 'auto', 'item' or 'row'; got {level!r}.")

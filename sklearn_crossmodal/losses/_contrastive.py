@@ -33,10 +33,10 @@ class _BatchLoss(nn.Module):
         loss : tensor, a scalar
         """
         x, y = embeddings
-        losses = self.losses(x @ y.T, ids[:, None] == ids[None, :])
+        losses = self._losses(x @ y.T, ids[:, None] == ids[None, :])
         return losses.mean() if self.reduction == "mean" else losses.sum()
 
-    def losses(self, s, same):
+    def _losses(self, s, same):
         """Return one loss for each pair, given similarities and the same-item mask."""
         raise NotImplementedError
 
@@ -72,7 +72,7 @@ class InfoNCE(_BatchLoss):
         super().__init__(reduction)
         self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
 
-    def losses(self, s, same):
+    def _losses(self, s, same):
         """Return one loss for each pair."""
         with torch.no_grad():  # in place: a clamped value would have no gradient
             self.log_scale.clamp_(max=math.log(100))
@@ -108,7 +108,7 @@ class PairwiseSigmoid(_BatchLoss):
         self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
         self.bias = nn.Parameter(torch.tensor(float(bias)))
 
-    def losses(self, s, same):
+    def _losses(self, s, same):
         """Return one loss for each row of the batch."""
         logits = s * self.log_scale.exp() + self.bias
         return -logsigmoid(torch.where(same, logits, -logits)).sum(dim=1)
@@ -121,7 +121,7 @@ class _MarginLoss(_BatchLoss):
         super().__init__(reduction)
         self.margin = margin
 
-    def hinge(self, positive, negative):
+    def _hinge(self, positive, negative):
         """Return ``max(0, margin - positive + negative)``."""
         return (self.margin - positive + negative).clamp(min=0)
 
@@ -142,10 +142,10 @@ class RandomNegative(_MarginLoss):
         Over the pairs of a batch; the paper sums.
     """
 
-    def losses(self, s, same):
+    def _losses(self, s, same):
         """Return one loss for each pair; 0 where the batch has no negative."""
         draw = torch.rand_like(s).masked_fill(same, -1.0).argmax(dim=1, keepdim=True)
-        loss = self.hinge(s.diagonal(), s.gather(1, draw)[:, 0])
+        loss = self._hinge(s.diagonal(), s.gather(1, draw)[:, 0])
         return loss.masked_fill(same.all(dim=1), 0.0)
 
 
@@ -164,11 +164,11 @@ class SumOfViolations(_MarginLoss):
         Over the pairs of a batch.
     """
 
-    def losses(self, s, same):
+    def _losses(self, s, same):
         """Return one loss for each pair."""
         p = s.diagonal()
-        x_to_y = self.hinge(p[:, None], s).masked_fill(same, 0.0).sum(dim=1)
-        y_to_x = self.hinge(p[None, :], s).masked_fill(same, 0.0).sum(dim=0)
+        x_to_y = self._hinge(p[:, None], s).masked_fill(same, 0.0).sum(dim=1)
+        y_to_x = self._hinge(p[None, :], s).masked_fill(same, 0.0).sum(dim=0)
         return x_to_y + y_to_x
 
 
@@ -188,14 +188,14 @@ class HardestNegative(_MarginLoss):
         Over the pairs of a batch.
     """
 
-    def losses(self, s, same):
+    def _losses(self, s, same):
         """Return one loss for each pair."""
-        p, blocked = s.diagonal(), self.not_negatives(s, same)
+        p, blocked = s.diagonal(), self._not_negatives(s, same)
         x_to_y = s.masked_fill(blocked[0], -torch.inf).amax(dim=1)
         y_to_x = s.masked_fill(blocked[1], -torch.inf).amax(dim=0)
-        return self.hinge(p, x_to_y) + self.hinge(p, y_to_x)
+        return self._hinge(p, x_to_y) + self._hinge(p, y_to_x)
 
-    def not_negatives(self, s, same):
+    def _not_negatives(self, s, same):
         """Return the masks of what is no candidate, for either direction."""
         return same, same
 
@@ -214,7 +214,7 @@ class SemiHardNegative(HardestNegative):
         Over the pairs of a batch.
     """
 
-    def not_negatives(self, s, same):
+    def _not_negatives(self, s, same):
         """Return the masks of what is no candidate, for either direction."""
         p = s.diagonal()
         return same | (s >= p[:, None]), same | (s >= p[None, :])

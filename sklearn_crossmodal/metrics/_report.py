@@ -13,7 +13,7 @@ _DIRECTIONS = {"x_to_y": "X -> y", "y_to_x": "y -> X"}
 class RetrievalReport:
     """Retrieval metrics of both directions, and the chance level of each.
 
-    Attributes
+    Parameters
     ----------
     scores : dict of str to dict of str to float
         ``scores["x_to_y"]["recall@10"]``, and so on.

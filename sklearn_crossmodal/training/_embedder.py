@@ -21,14 +21,15 @@ from ..utils._sklearn import (
     num_samples,
 )
 from ._callbacks import SCHEDULES
-from ._engine import Training, embed
-from ._net import OPTIMIZERS, build_net, loadable_device, resolve_device
-from ._pairs import Pairs, take_features
-from ._seeding import draw_seed, torch_stream
-from ._state import capture, plain_history, restore, to_numpy, to_torch
+from ._engine import Training
+from ._holder import NetHolderMixin
+from ._net import OPTIMIZERS, resolve_device
+from ._pairs import Pairs
+from ._seeding import draw_seed
+from ._state import plain_history
 
 
-class NetEmbedder(TwoViewEmbedder, metaclass=ABCMeta):
+class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
     """Base class of two-view estimators that train a pair of towers with skorch.
 
     A subclass names its towers (`_module_class`, a `torch.nn.Module` with `embed_x`,
@@ -57,10 +58,6 @@ class NetEmbedder(TwoViewEmbedder, metaclass=ABCMeta):
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
-
-    _module_class: type
-    _losses: dict[str, type]
-    _take_items = staticmethod(take_features)
 
     # ------------------------------------------------------------ what a method says
 
@@ -164,10 +161,9 @@ class NetEmbedder(TwoViewEmbedder, metaclass=ABCMeta):
             if not resume:
                 self.seed_ = draw_seed(self.random_state)
             pairs, validation, texts = self._make_pairs(X, y, groups, resume)
+            make_net = self._resumed_net if resume else self._new_net
             training = Training(
-                self._resumed_net(pairs, device)
-                if resume
-                else self._new_net(pairs, device),
+                make_net(pairs, device),
                 pairs,
                 epochs,
                 seed=self.seed_,
@@ -252,65 +248,6 @@ class NetEmbedder(TwoViewEmbedder, metaclass=ABCMeta):
         for name, value in self._attributes(net).items():
             setattr(self, name, value)
 
-    # --------------------------------------------------------------------- the net
-
-    def _settings(self, module_settings):
-        return {
-            "module": module_settings,
-            "loss": self.loss,
-            "criterion": self._loss_settings(),
-            "optimizer": self.optimizer,
-            "lr": self.lr,
-            "weight_decay": self.weight_decay,
-            "batch_size": self.batch_size,
-            "net_params": self.net_params,
-        }
-
-    def _new_net(self, pairs, device):
-        self._settings_ = self._settings(self._module_settings(pairs.X, pairs.items))
-        net = self._build_net(device, self.seed_)
-        with torch.no_grad():
-            self._initialize_module(net.module_, pairs.items)
-        return net
-
-    def _resumed_net(self, pairs, device):
-        """Return a net that starts where the fitted one stands; that one stays as is.
-
-        Another loss or optimizer starts afresh on the trained towers.
-        """
-        before = self._settings_
-        self._check_same_towers(before["module"], pairs)
-        self._settings_ = self._settings(before["module"])
-        net = self._build_net(device, self.seed_)
-        same = all(before[key] == self._settings_[key] for key in ("loss", "optimizer"))
-        settings = [_without_weights(group) for group in net.optimizer_.param_groups]
-        restore(net, capture(self.net_), parts=None if same else ["module_"])
-        for group, now in zip(net.optimizer_.param_groups, settings, strict=True):
-            group.update(now)
-        net.history.extend(self.net_.history)
-        return net
-
-    def _check_same_towers(self, before, pairs):
-        now, parameters = self._module_settings(pairs.X, pairs.items), self.get_params()
-        changed = [k for k in before if k in parameters and before[k] != now[k]]
-        if changed:
-            raise ValueError(
-                f"{', '.join(changed)} changed since the towers were built, and "
-                "training goes on with those. Put the value back, or fit with "
-                "warm_start=False."
-            )
-
-    def _build_net(self, device, seed):
-        net = build_net(
-            self._module_class,
-            self._losses[self._settings_["loss"]],
-            self._settings_,
-            device=device,
-            verbose=self.verbose,
-        )
-        with torch_stream(seed, 0, device):
-            return net.initialize()
-
     # -------------------------------------------------------------------- embedding
 
     def transform(self, X):
@@ -351,13 +288,6 @@ class NetEmbedder(TwoViewEmbedder, metaclass=ABCMeta):
         normalize = self.similarity == "cosine"
         return self._wrap_like(y, pool_rows(embedded, rows, normalize=normalize))
 
-    def _embed_X(self, net, X, rows=None):
-        return embed(net, net.module_.embed_x, X, take_features, rows)
-
-    def _embed_items(self, items, net=None):
-        net = self.net_ if net is None else net
-        return embed(net, net.module_.embed_y, items, self._take_items)
-
     def _mrr(self, net, pairs):
         """Return the mean reciprocal rank of `pairs`, as `score` would."""
         from ..metrics import mean_reciprocal_rank
@@ -370,33 +300,3 @@ class NetEmbedder(TwoViewEmbedder, metaclass=ABCMeta):
             y_groups=pairs.groups[pairs.rows],
             similarity=self.similarity,
         )
-
-    @property
-    def _n_features_out(self):
-        return self._settings_["module"]["n_components"]
-
-    # ------------------------------------------------------------------ persistence
-
-    def __copy__(self):
-        copied = object.__new__(type(self))
-        copied.__dict__.update(vars(self))
-        return copied
-
-    def __getstate__(self):
-        state = dict(super().__getstate__())
-        if "net_" in state:
-            learned = to_numpy(capture(self.net_))
-            state["net_"] = {"learned": learned, "device": self.net_.device}
-        return state
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        if isinstance(state.get("net_"), dict):
-            saved = state["net_"]
-            self.net_ = self._build_net(loadable_device(saved["device"]), 0)
-            restore(self.net_, to_torch(saved["learned"]))
-            self.net_.history.extend({**row, "batches": []} for row in self.history_)
-
-
-def _without_weights(group):
-    return {name: value for name, value in group.items() if name != "params"}

@@ -80,10 +80,9 @@ class Training:
         self._validation = None
         if validation_score is not None:
             self._validation = ValidationScore(validation_score, patience)
-        ours = self._own_callbacks(schedule, lr, max_grad_norm)
-        net.set_params(callbacks=ours + callbacks)
+        self._own = self._own_callbacks(schedule, lr, max_grad_norm)
+        net.set_params(callbacks=self._own + callbacks)
         net.initialize_callbacks()
-        self._own = [callback for callback in ours if callback is not None]
 
     def _own_callbacks(self, schedule, lr, max_grad_norm):
         callbacks = [StopOnNonFiniteLoss()]

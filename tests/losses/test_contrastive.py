@@ -124,7 +124,7 @@ def test_random_negative_equals_the_hinge_of_the_drawn_entries():
     loss = RandomNegative(margin=1e6)
     torch.manual_seed(0)
     for _ in range(20):
-        losses = loss.losses(s, same)
+        losses = loss._losses(s, same)
         for i, value in enumerate(losses.tolist()):
             drawn = math.log2(value - 1e6 + s[i, i].item()) - n * i
             assert drawn == round(drawn)
@@ -210,11 +210,11 @@ def test_semi_hard_takes_the_hardest_below_the_positive():
     s.fill_diagonal_(1.0)
     s[0] = torch.tensor([1.0, 1.0, 2.0, 0.9, 0.8], dtype=torch.float64)
     same = torch.eye(5, dtype=torch.bool)
-    losses = SemiHardNegative(margin=0.5).losses(s, same)
+    losses = SemiHardNegative(margin=0.5)._losses(s, same)
     # Column 3 meets the 0.9 too; columns 1 and 2 have it at or above their positive.
     expected = [0.4, 0.0, 0.0, 0.4, 0.3]
     np.testing.assert_allclose(losses.numpy(), expected, atol=1e-12)
-    hardest = HardestNegative(margin=0.5).losses(s, same)
+    hardest = HardestNegative(margin=0.5)._losses(s, same)
     np.testing.assert_allclose(hardest.numpy(), [1.5, 0.5, 1.5, 0.4, 0.3], atol=1e-12)
 
 
@@ -222,9 +222,9 @@ def test_same_ids_are_never_negatives():
     # The harder negative has the id of the positive: it must not count.
     s = torch.tensor([[0.5, 5.0, 0.4], [5.0, 0.5, 0.1], [0.2, 0.2, 0.5]]).double()
     same = torch.tensor([[1, 1, 0], [1, 1, 0], [0, 0, 1]], dtype=torch.bool)
-    hardest = HardestNegative(margin=0.2).losses(s, same)
+    hardest = HardestNegative(margin=0.2)._losses(s, same)
     np.testing.assert_allclose(hardest.numpy(), [0.1, 0.0, 0.1], atol=1e-12)
-    total = SumOfViolations(margin=0.2).losses(s, same)
+    total = SumOfViolations(margin=0.2)._losses(s, same)
     np.testing.assert_allclose(total.numpy(), [0.1, 0.0, 0.1], atol=1e-12)
 
 
@@ -239,7 +239,7 @@ def test_random_negative_is_uniform_over_the_other_items():
     s.fill_diagonal_(0.0)
     loss, n_draws = RandomNegative(margin=10.0), 3000
     torch.manual_seed(0)
-    drawn = torch.stack([loss.losses(s, same) for _ in range(n_draws)]).numpy() - 10
+    drawn = torch.stack([loss._losses(s, same) for _ in range(n_draws)]).numpy() - 10
     for i in range(6):
         counts = Counter(drawn[:, i].astype(int))
         negatives = np.flatnonzero(ids != ids[i])
@@ -254,7 +254,7 @@ def test_random_negative_draws_the_rows_independently():
     loss = RandomNegative(margin=10.0)
     torch.manual_seed(1)
     same = torch.eye(n, dtype=torch.bool)
-    drawn = torch.stack([loss.losses(s, same) for _ in range(n_draws)]).numpy()
+    drawn = torch.stack([loss._losses(s, same) for _ in range(n_draws)]).numpy()
     counts = Counter(map(tuple, drawn.astype(int)))
     assert len(counts) == 2**n
     assert stats.chisquare(list(counts.values())).pvalue > 1e-3
