@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 import torch
+from sklearn.base import clone
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
@@ -145,10 +146,10 @@ def tutorial(train, dev, epochs):
     scaler = StandardScaler().fit(train.data)
     first = [captions[0] for captions in train.captions]
     for name, captions in (("one caption", first), ("five", train.captions)):
-        recipe.__dict__.pop("net_", None)
+        ranker = clone(recipe)
         for epoch in range(1, epochs + 1):
-            recipe.fit(scaler.transform(train.data), captions)
-            score = scorer(recipe, scaler.transform(dev.data), dev.captions)
+            ranker.fit(scaler.transform(train.data), captions)
+            score = scorer(ranker, scaler.transform(dev.data), dev.captions)
             print(f"tutorial, {name}, epoch {epoch}: pairwise accuracy {score:.4f}")
 
 

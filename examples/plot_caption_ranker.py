@@ -44,7 +44,7 @@ ranker = CaptionRanker(
     word_size=64,
     word_dropout=0.1,
     gru_size=128,
-    max_epochs=12,
+    max_epochs=30,
     random_state=0,
 )
 try:
@@ -82,22 +82,21 @@ ranked, scores = ranker.rank(test.data[shown], captions, n=4)
 group_of = dict(zip(captions, caption_groups, strict=True))
 
 fig, axes = plt.subplots(
-    len(shown), 6, figsize=(13, 6.5), width_ratios=[1, 2.4, 0.9, 1, 1, 1]
+    len(shown), 6, figsize=(14, 5.5), width_ratios=[1, 2.7, 1.4, 1, 1, 1]
 )
 for row, i in enumerate(shown):
     axes[row, 0].imshow(test.images[i], cmap="gray_r")
     for line, caption in enumerate(ranked[row]):
         right = group_of[caption] == test.groups[i]
-        axes[row, 1].text(
-            0, 0.8 - 0.25 * line, caption, color="green" if right else "firebrick"
-        )
+        color = "green" if right else "firebrick"
+        axes[row, 1].text(0, 0.8 - 0.25 * line, caption, color=color, fontsize=9)
 queries = [test.captions[i][row % len(test.captions[i])] for row, i in enumerate(shown)]
 found, scores = ranker.search(queries, test.data, n=3)
 for row, i in enumerate(shown):
     words = queries[row].split()
     half = (len(words) + 1) // 2
     text = " ".join(words[:half]) + "\n" + " ".join(words[half:])
-    axes[row, 2].text(1, 0.5, text, ha="right", va="center", style="italic")
+    axes[row, 2].text(1, 0.5, text, ha="right", va="center", fontsize=9)
     for column, j in enumerate(found[row]):
         right = test.groups[j] == test.groups[i]
         axes[row, 3 + column].imshow(
@@ -105,11 +104,17 @@ for row, i in enumerate(shown):
         )
 for ax in axes.flat:
     ax.set_axis_off()
-axes[0, 0].set_title("image")
-axes[0, 1].set_title("captions found, best first", loc="left")
-axes[0, 2].set_title("caption", loc="right")
-axes[0, 3].set_title("images found, best first", loc="left")
-fig.tight_layout()
+fig.tight_layout(rect=(0, 0, 1, 0.95))
+titles = {
+    0: "image",
+    1: "captions found, best first",
+    2: "caption",
+    3: "images found, best first",
+}
+for column, title in titles.items():
+    box = axes[0, column].get_position()
+    right = column == 2
+    fig.text(box.x1 if right else box.x0, 0.96, title, ha="right" if right else "left")
 if len(sys.argv) > 1:
     fig.savefig(sys.argv[1], dpi=120)
     print(f"The picture is in {sys.argv[1]}.")

@@ -23,6 +23,8 @@ def shape_of(text):
 
 def test_first_example_prints_what_is_shown():
     code, shown = blocks("python")[0], blocks("")[1]
+    # The layout of what is printed needs no training; the figures were seen in full.
+    code = re.sub("max_epochs=[0-9]+", "max_epochs=1", code)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(code, "README.md", "exec"), {})
