@@ -60,6 +60,6 @@ def public_functions():
                 yield getattr(module, name)
 
 
-@pytest.mark.parametrize("function", public_functions(), ids=lambda f: f.__name__)
+@pytest.mark.parametrize("function", list(public_functions()), ids=lambda f: f.__name__)
 def test_public_functions_have_an_example(function):
     assert ">>> " in inspect.getdoc(function)
