@@ -356,7 +356,7 @@ def test_pipeline_scores_with_metadata_routing():
 TEXT = st.text(st.characters(exclude_characters="\0"), max_size=8)
 ROWS_OF_TEXT = st.lists(st.lists(TEXT, min_size=1, max_size=4), min_size=1, max_size=8)
 SMALL = st.integers(-8, 8).map(float)
-quick = settings(max_examples=50, deadline=None)
+quick = settings(max_examples=50)
 
 
 def regroup(items, rows):

@@ -116,7 +116,7 @@ def test_captions_say_the_digits_in_order(train, test):
             assert len(set(captions)) == len(captions) == 5
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**32 - 1),
     max_digits=st.integers(1, 9),

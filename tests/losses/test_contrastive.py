@@ -318,7 +318,7 @@ def test_large_similarities_stay_finite(name):
 
 
 @by_name
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**16), n=st.integers(2, 8), n_ids=st.integers(1, 8))
 def test_the_order_of_the_batch_does_not_matter(loss, seed, n, n_ids):
     x, y, ids = batch(seed, n=n, n_ids=n_ids)
@@ -333,7 +333,7 @@ def test_the_order_of_the_batch_does_not_matter(loss, seed, n, n_ids):
 
 
 @by_name
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**16), n=st.integers(2, 8))
 def test_renaming_the_ids_does_not_matter(loss, seed, n):
     x, y, ids = batch(seed, n=n, n_ids=3)
@@ -342,7 +342,7 @@ def test_renaming_the_ids_does_not_matter(loss, seed, n):
 
 
 @pytest.mark.parametrize("name", CONTRASTIVE_LOSSES)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**16), n=st.integers(2, 8), n_ids=st.integers(1, 8))
 def test_sum_is_n_times_mean(name, seed, n, n_ids):
     x, y, ids = batch(seed, n=n, n_ids=n_ids)
@@ -360,7 +360,7 @@ def test_sum_is_n_times_mean(name, seed, n, n_ids):
     [loss for loss in DETERMINISTIC if not isinstance(loss, PairwiseSigmoid)],
     ids=lambda loss: type(loss).__name__,
 )
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**16))
 def test_the_views_may_be_exchanged(loss, seed):
     x, y, ids = batch(seed, n_ids=4)

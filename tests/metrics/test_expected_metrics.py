@@ -109,7 +109,7 @@ def _with_relevant(mask):
 
 @pytest.mark.filterwarnings("ignore:.*left out")
 @pytest.mark.parametrize("ties", ["expected", "optimistic", "pessimistic"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(score_matrix(max_gallery=6))
 def test_metrics_are_means_over_every_order_of_the_ties(ties, case):
     scores, mask = case
@@ -122,7 +122,7 @@ def test_metrics_are_means_over_every_order_of_the_ties(ties, case):
 
 @pytest.mark.filterwarnings("ignore:.*left out")
 @pytest.mark.parametrize("ties", ["expected", "optimistic", "pessimistic"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(score_matrix(max_gallery=12))
 def test_pairwise_accuracy_counts_pairs(ties, case):
     scores, mask = case
@@ -147,7 +147,7 @@ def test_few_and_many_relevant_items_without_ties(n_relevant):
         assert values[name] == pytest.approx(slow, abs=1e-12), name
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     arrays(
         np.float32,
@@ -176,7 +176,7 @@ def test_many_ties_with_many_relevant_match_averages_of_runs(X, data):
     assert values["mean_rank"] == pytest.approx(np.mean(rank), abs=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(score_matrix(max_gallery=15))
 @pytest.mark.filterwarnings("ignore:.*left out")
 def test_optimistic_is_no_worse_than_expected_nor_that_than_pessimistic(case):
@@ -224,7 +224,7 @@ def test_chance_level_averages_queries_and_leaves_out_those_without_relevant():
     assert mixed["median_rank"] == 5
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(1, 40), st.floats(-1e3, 1e3, width=32), st.floats(-10, 10), st.data()
 )

@@ -44,7 +44,7 @@ def close(values):
 
 @ignore_left_out
 @pytest.mark.parametrize("ties", ["expected", "optimistic", "pessimistic"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(tasks())
 def test_blocks_agree_with_the_whole_score_matrix(ties, task):
     X, Y, ids = task
@@ -63,7 +63,7 @@ def test_blocks_agree_with_the_whole_score_matrix(ties, task):
 
 
 @ignore_left_out
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(tasks(), st.randoms(use_true_random=False))
 def test_the_order_of_queries_and_gallery_does_not_matter(task, random):
     X, Y, ids = task
@@ -77,7 +77,7 @@ def test_the_order_of_queries_and_gallery_does_not_matter(task, random):
 
 
 @ignore_left_out
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(tasks(max_rows=20), st.integers(1, 21))
 def test_the_block_size_does_not_matter(task, block_size):
     X, Y, ids = task
@@ -87,7 +87,7 @@ def test_the_block_size_does_not_matter(task, block_size):
 
 
 @ignore_left_out
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(tasks())
 def test_both_is_the_mean_of_the_directions_and_they_mirror_each_other(task):
     X, Y, ids = task
@@ -104,7 +104,7 @@ def test_both_is_the_mean_of_the_directions_and_they_mirror_each_other(task):
 
 
 @ignore_left_out
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(tasks())
 def test_chance_of_a_task_is_that_of_constant_embeddings(task):
     X, Y, ids = task

@@ -8,7 +8,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -66,7 +66,6 @@ def test_case_and_punctuation():
     assert list(cased.vocabulary_) == ["dog", "A", "a", "DOG"]
 
 
-@settings(deadline=None)
 @given(texts=corpora)
 def test_vocabulary_does_not_depend_on_how_counts_are_spread(texts):
     joined = CaptionTokenizer().fit([" ".join(texts)])
@@ -136,7 +135,6 @@ def test_captions_without_a_known_word_warn_with_their_number():
     np.testing.assert_array_equal(tokens, [[1, 1], [2, 1], [1, 0], [1, 0]])
 
 
-@settings(deadline=None)
 @given(texts=corpora, max_len=st.none() | st.integers(1, 4), data=st.data())
 def test_a_row_depends_on_its_caption_only(texts, max_len, data):
     side = data.draw(st.sampled_from(["left", "right"]))
@@ -151,7 +149,6 @@ def test_a_row_depends_on_its_caption_only(texts, max_len, data):
 # --- And back -----------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(texts=corpora, left=st.booleans())
 def test_inverse_transform_gives_the_captions_back(texts, left):
     params = {"max_len": 6, "padding": "left"} if left else {}
@@ -159,7 +156,6 @@ def test_inverse_transform_gives_the_captions_back(texts, left):
     assert tokenizer.inverse_transform(tokenizer.transform(texts)) == texts
 
 
-@settings(deadline=None)
 @given(seen=corpora, texts=corpora, min_count=st.integers(1, 3))
 def test_inverse_transform_marks_what_is_unknown(seen, texts, min_count):
     tokenizer = CaptionTokenizer(min_count=min_count).fit(seen)
@@ -238,7 +234,6 @@ def test_texts_on_a_tokenizer_of_ids_is_an_error():
 # --- State --------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(texts=corpora, others=corpora, max_len=st.none() | st.integers(1, 4))
 def test_the_state_survives_json(texts, others, max_len):
     tokenizer = CaptionTokenizer(max_len=max_len, truncation="left").fit(texts)
@@ -344,7 +339,6 @@ def test_unicode(texts, vocabulary):
     assert CaptionTokenizer.from_dict(state).vocabulary_ == tokenizer.vocabulary_
 
 
-@settings(deadline=None)
 @given(texts=st.lists(st.text(max_size=12), min_size=1, max_size=5))
 def test_any_text_is_taken(texts):
     tokenizer = CaptionTokenizer().fit(texts)
