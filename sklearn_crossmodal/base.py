@@ -19,6 +19,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 
 from .utils._containers import as_rows, flatten_items, holds_text, repeat_rows
+from .utils._ids import check_ids
 from .utils._sklearn import clone_parametrized, num_samples, wrap_output
 
 __all__ = [
@@ -110,7 +111,6 @@ class TwoViewEmbedder(
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         tags.transformer_tags.preserves_dtype = ["float32"]
-        tags.input_tags.sparse = True
         return tags
 
     def __sklearn_clone__(self):
@@ -182,24 +182,6 @@ def row_blocks(X):
     step = max(1, _BLOCK_VALUES // max(1, width))
     for start in range(0, X.shape[0], step):
         yield X[start : start + step]
-
-
-def check_ids(ids, n_rows, name):
-    """Return integer codes of `groups` or `labels`; None makes every row its own."""
-    if ids is None:
-        return np.arange(n_rows)
-    ids = np.asarray(ids)
-    if ids.shape != (n_rows,):
-        raise ValueError(
-            f"{name} must have one entry for each of the {n_rows} rows of X; got shape "
-            f"{ids.shape}."
-        )
-    codes = {}  # not a sort: ids of mixed types have no order
-    for row, value in enumerate(ids.tolist()):
-        if value is None or value != value:
-            raise ValueError(f"{name} is missing for row {row}: got {value}.")
-        codes.setdefault(value, len(codes))
-    return np.array([codes[value] for value in ids.tolist()])
 
 
 def get_two_view_estimator(estimator):

@@ -9,6 +9,7 @@ from torch import nn
 from .base import flatten_items
 from .losses import CONTRASTIVE_LOSSES
 from .preprocessing import CaptionTokenizer
+from .preprocessing._captions import UNKNOWN
 from .training import NetEmbedder
 from .training._pairs import take_tokens
 from .utils._sklearn import HasMethods, Interval, StrOptions
@@ -67,6 +68,7 @@ class CaptionTowers(nn.Module):
 
     def embed_y(self, tokens):
         """Embed captions given as word ids of shape (n, width), padded by 0."""
+        tokens = tokens.where(tokens < self.words.num_embeddings, UNKNOWN)
         steps = torch.arange(1, tokens.shape[1] + 1, device=tokens.device)
         lengths = ((tokens != 0) * steps).amax(dim=1).clamp(min=1)
         # Captions of like length go through the GRU together, cut to the longest.
@@ -402,7 +404,7 @@ class CaptionRanker(NetEmbedder):
         if captions is None:
             captions, embeddings = self._stored_captions()
         else:
-            captions, _ = flatten_items(captions)
+            captions, _ = flatten_items(_check_captions(captions))
             embeddings = np.asarray(self.transform_y(captions))
         best, scores = top_k(X_embedded, embeddings, _check_n(n))
         return [[captions[i] for i in row] for row in best], scores
@@ -426,14 +428,14 @@ class CaptionRanker(NetEmbedder):
         scores : ndarray of shape (n_captions, n), dtype float32
             Their similarities.
         """
-        queries = np.asarray(self.transform_y(captions))
+        queries = np.asarray(self.transform_y(_check_captions(captions)))
         return top_k(queries, np.asarray(self.transform(X)), _check_n(n))
 
     def _stored_captions(self):
         if not hasattr(self, "captions_"):
             raise ValueError(
-                "No captions are stored: fit with store_captions=True, or pass "
-                "captions to rank."
+                "No captions are stored: fit with store_captions=True, and to its end, "
+                "or pass captions to rank."
             )
         return self.captions_, self.caption_embeddings_
 
@@ -449,21 +451,26 @@ class CaptionRanker(NetEmbedder):
                 "return a 2-D integer array, as CaptionTokenizer does; got "
                 f"{type(items).__name__} of {getattr(items, 'dtype', 'no dtype')}."
             )
+        if items.ndim != 2 or items.size == 0 or items.min() < 0:
+            raise ValueError(
+                "y_transformer must return a 2-D array of word ids of at least 0; got "
+                f"shape {items.shape}"
+                + (f" and a smallest id of {items.min()}." if items.size else ".")
+            )
         return items
 
     def _module_settings(self, X, items):
         hidden = self.hidden_layer_sizes
         if not all(isinstance(size, Integral) and size >= 1 for size in hidden):
             raise ValueError(
-                "hidden_layer_sizes must hold integers of at least 1; got "
-                f"{self.hidden_layer_sizes!r}."
+                f"hidden_layer_sizes must hold integers of at least 1; got {hidden!r}."
             )
         n_tokens = getattr(self.y_transformer_, "n_tokens_", None)
         return {
             "n_features": X.shape[1],
-            "n_tokens": int(items.max()) + 1 if n_tokens is None else n_tokens,
+            "n_tokens": n_tokens or max(int(items.max()), UNKNOWN) + 1,
             "n_components": self.n_components,
-            "hidden_layer_sizes": list(self.hidden_layer_sizes),
+            "hidden_layer_sizes": list(hidden),
             "activation": self.activation,
             "output_activation": self.output_activation,
             "dropout": self.dropout,
@@ -487,7 +494,14 @@ class CaptionRanker(NetEmbedder):
             sequences = [row[row != 0] for row in items]
             table = skip_gram_table(sequences, n_tokens, size, self.seed_)
         else:
-            words = {id_: w for w, id_ in self.y_transformer_.vocabulary_.items()}
+            vocabulary = getattr(self.y_transformer_, "vocabulary_", None)
+            if vocabulary is None:
+                raise ValueError(
+                    "word_vectors go to words by the vocabulary_ of y_transformer, and "
+                    f"{type(self.y_transformer_).__name__} has none. Give "
+                    "CaptionTokenizer, or word_vectors='skip_gram' or None."
+                )
+            words = {id_: word for word, id_ in vocabulary.items()}
             table = vector_table(
                 self.word_vectors, [words.get(i) for i in range(n_tokens)], size
             )
@@ -502,6 +516,12 @@ class CaptionRanker(NetEmbedder):
                 items = items[:, 0].copy() if items.shape[1] == 1 else items.copy()
             self.caption_embeddings_ = embeddings()
             self.captions_ = items
+
+
+def _check_captions(captions):
+    if isinstance(captions, str):
+        raise TypeError("captions must be a list of str; got str. Wrap it in a list.")
+    return captions
 
 
 def _check_n(n):

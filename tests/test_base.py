@@ -239,8 +239,16 @@ def test_groups_of_another_length_are_refused(size):
         lambda X, y, groups: make_retrieval_scorer("map")(Given(), X, y, labels=groups),
     )
     for call in calls:
-        with pytest.raises(ValueError, match="one entry for each of the 3 rows"):
+        with pytest.raises(ValueError, match=f"has {size} entries and X has 3 rows"):
             call(X, X, groups=np.arange(size))
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
+def test_a_missing_group_is_an_error_that_names_its_row(missing):
+    groups = pd.Series(["a", "b", missing], dtype=object)
+    for call in (Given().fit, Given().score):
+        with pytest.raises(ValueError, match="1 missing values, the first in row 2"):
+            call(np.eye(3), np.eye(3), groups=groups)
 
 
 def test_clone_shares_word_vectors_and_copies_the_rest():

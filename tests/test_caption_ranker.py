@@ -9,6 +9,8 @@ import pytest
 from gensim.models import KeyedVectors
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 from skorch.callbacks import Callback
 
 from sklearn_crossmodal import CaptionRanker, retrieval_report
@@ -656,6 +658,37 @@ def test_a_transformer_of_ones_own():
         make(y_transformer=Vectors()).fit(X, Y)
 
 
+@pytest.mark.parametrize(
+    "ids, message",
+    [
+        (np.ones((6, 2, 2), int), r"2-D array of word ids .*shape \(6, 2, 2\)"),
+        (np.ones(6, int), r"2-D array of word ids .*shape \(6,\)"),
+        (np.ones((6, 0), int), r"2-D array of word ids .*shape \(6, 0\)"),
+        (np.full((6, 2), -1), "at least 0; .*smallest id of -1"),
+        (np.ones((4, 2), int), "returned 4 rows for 6 items"),
+    ],
+)
+def test_what_a_tokenizer_of_ones_own_returns_is_checked(ids, message):
+    with pytest.raises(ValueError, match=message):
+        make(y_transformer=FunctionTransformer(lambda texts: ids)).fit(X, Y)
+
+
+def test_a_tokenizer_of_ones_own_may_return_a_dataframe():
+    ids = np.arange(12).reshape(6, 2)
+    encoder = OrdinalEncoder(dtype=int)
+    expected = make(y_transformer=encoder).fit(X, ids).transform_y(ids)
+    encoder = clone(encoder).set_output(transform="pandas")
+    framed = make(y_transformer=encoder).fit(X, ids).transform_y(ids)
+    np.testing.assert_array_equal(framed, expected)
+
+
+def test_word_vectors_need_the_words_of_the_ids():
+    pipe = make_pipeline(FunctionTransformer(), CaptionTokenizer())
+    ranker = make(y_transformer=pipe, word_vectors={"a": np.ones(4)})
+    with pytest.raises(ValueError, match="vocabulary_ .* Pipeline has none"):
+        ranker.fit(X, Y)
+
+
 def test_retrieval_report_takes_it(ranker):
     assert "recall" in str(retrieval_report(ranker, X, Y))
 
@@ -697,7 +730,7 @@ BAD_DATA = {
     "1-D features": (X[:, 0], Y, ValueError, "Expected 2D array"),
     "no feature": (X[:, :0], Y, ValueError, "0 feature"),
     "complex features": (X * 1j, Y, ValueError, "Complex data not supported"),
-    "groups": (X, Y, ValueError, "groups must have one entry for each of the 6 rows"),
+    "groups": (X, Y, ValueError, "groups has 2 entries and X has 6 rows"),
 }
 
 BAD_PARAMS = {
@@ -856,3 +889,37 @@ def test_texts_on_a_ranker_of_token_ids():
     ranker = make().fit(X, TOKENS)
     with pytest.raises(TypeError, match="fitted on token ids and has no vocabulary"):
         ranker.search(["a dog"], X)
+
+
+def test_one_caption_that_is_not_in_a_list_is_named(ranker):
+    for call in (lambda: ranker.search("a dog", X), lambda: ranker.rank(X, "a dog")):
+        with pytest.raises(TypeError, match=r"captions must be a list.*Wrap it"):
+            call()
+
+
+def test_ids_that_training_did_not_have_are_read_as_unknown():
+    from sklearn.preprocessing import OrdinalEncoder
+
+    ordinal = OrdinalEncoder(
+        dtype=int, handle_unknown="use_encoded_value", unknown_value=99
+    )
+    tokens = np.arange(12).reshape(6, 2)
+    ranker = make(y_transformer=ordinal).fit(X, tokens)
+    beyond, unknown = ranker.transform_y([[77, 1]]), [[1, 0]]
+    np.testing.assert_array_equal(beyond, ranker._embed_items(np.array(unknown)))
+
+
+@pytest.mark.parametrize("name", ["lr", "callbacks", "batch_size"])
+def test_net_params_may_not_hold_what_the_estimator_has(name):
+    with pytest.raises(ValueError, match=rf"net_params has {name}"):
+        make(net_params={name: 1}).fit(X, Y)
+
+
+def test_an_optimizer_that_is_none():
+    with pytest.raises(ValueError, match="optimizer must be one of .*adamw"):
+        make(optimizer=int).fit(X, Y)
+
+
+def test_text_and_numbers_mixed():
+    with pytest.raises(TypeError, match="all text or all numbers"):
+        make().fit(X, [1.0] * 5 + [None])

@@ -50,6 +50,11 @@ class PowerIteration(TwoViewEmbedder):
         self.warm_start = warm_start
         self.random_state = random_state
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def fit(self, X, y, groups=None):
         resume = self.warm_start and hasattr(self, "n_iter_")
         return self._train(X, y, groups, self.max_epochs, resume)

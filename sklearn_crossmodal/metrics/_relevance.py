@@ -1,11 +1,12 @@
 """Which gallery entries are relevant to which query."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from ..utils._ids import encode_ids, id_list
 
 
 @dataclass(frozen=True)
@@ -108,44 +109,7 @@ def _encode_pair(
             f"X has {n_x} rows and Y has {n_y}, and only {name} was given: give"
             f" y_{name} too, one id for each row of Y."
         )
-    x_list = _id_list(x_ids, n_x, name, "X")
-    y_list = x_list if y_ids is None else _id_list(y_ids, n_y, f"y_{name}", "Y")
+    x_list = id_list(x_ids, n_x, name, "X")
+    y_list = x_list if y_ids is None else id_list(y_ids, n_y, f"y_{name}", "Y")
     codes: dict[Any, int] = {}
     return encode_ids(x_list, codes), encode_ids(y_list, codes)
-
-
-def _id_list(ids: Any, n_rows: int, name: str, view: str) -> list:
-    ids = np.asarray(ids)
-    if ids.ndim != 1:
-        raise ValueError(
-            f"{name} has shape {ids.shape}, expected a 1-D array: one id for each row"
-            f" of {view}."
-        )
-    if len(ids) != n_rows:
-        raise ValueError(
-            f"{name} has {len(ids)} entries and {view} has {n_rows} rows, expected one"
-            " id for each row."
-        )
-    values = ids.tolist()
-    n_missing = sum(map(_is_missing, values))
-    if n_missing:
-        raise ValueError(
-            f"{name} has {n_missing} missing values, expected an id for each row: drop"
-            " these rows or give them ids of their own."
-        )
-    return values
-
-
-def _is_missing(value: Any) -> bool:
-    try:
-        return value is None or bool(value != value)
-    except TypeError:  # pandas.NA has no truth value
-        return True
-
-
-def encode_ids(values: Iterable, codes: dict[Any, int]) -> np.ndarray:
-    """Return the values' numbers in order of first appearance, extending ``codes``.
-
-    A dict, not a sort: 1 and "1" stay different, and mixed types need no order.
-    """
-    return np.array([codes.setdefault(value, len(codes)) for value in values])

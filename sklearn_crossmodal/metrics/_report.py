@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ..utils._containers import flatten_items, pool_rows
 from ._names import DEFAULT_METRICS
 from ._retrieval import chance_of_task, retrieval_metrics
 from ._scorer import evaluation_arguments
@@ -129,6 +130,7 @@ def retrieval_report(
     embeddings = {name: arguments.pop(name) for name in ("X", "Y")}
     sizes = {name: len(embedding) for name, embedding in embeddings.items()}
     relevance = {k: v for k, v in arguments.items() if k != "similarity"}
+    metrics = metrics if isinstance(metrics, str) else list(metrics)
     scores, chance = {}, {}
     for direction in _DIRECTIONS:
         scores[direction] = retrieval_metrics(
@@ -156,5 +158,6 @@ class GivenEmbeddings:
         return X
 
     def transform_y(self, y):
-        """Return `y`."""
-        return y
+        """Return `y`; of rows with several embeddings, their mean."""
+        items, rows = flatten_items(y)
+        return pool_rows(items, rows, normalize=False)

@@ -159,7 +159,7 @@ def chance_level(
     """
     check_positive_int("n_gallery", n_gallery)
     numbers = np.atleast_1d(np.asarray(n_relevant))
-    if numbers.dtype.kind not in "iu" or numbers.min() < 0 or numbers.max() > n_gallery:
+    if numbers.dtype.kind not in "iu" or ((numbers < 0) | (numbers > n_gallery)).any():
         raise ValueError(
             f"n_relevant is {n_relevant!r}, expected integers from 0 to n_gallery ="
             f" {n_gallery}."

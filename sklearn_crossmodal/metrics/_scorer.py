@@ -2,7 +2,8 @@
 
 from sklearn.base import BaseEstimator
 
-from ..base import check_ids, embed_pairs, get_two_view_estimator
+from ..base import embed_pairs, get_two_view_estimator
+from ..utils._ids import check_ids
 from ._names import parse_metrics
 from ._retrieval import retrieval_metrics
 
@@ -141,6 +142,7 @@ def make_retrieval_scorer(
     >>> sorted(result)
     ['fit_time', 'score_time', 'test_mrr', 'test_recall@10']
     """
+    metrics = metrics if isinstance(metrics, str) else list(metrics)
     names = [metric.name for metric in parse_metrics(metrics)]
     lower_is_better = [name for name in names if name in ("median_rank", "mean_rank")]
     if lower_is_better:

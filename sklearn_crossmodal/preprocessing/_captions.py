@@ -6,6 +6,7 @@ from collections import Counter
 from numbers import Integral
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -264,6 +265,8 @@ class CaptionTokenizer(TransformerMixin, BaseEstimator):
 def _check_captions(captions):
     """Return a list of str or a 2-D array of ids, or say what is wrong with which."""
     captions = as_rows(captions)
+    if sparse.issparse(captions):
+        raise TypeError("Token ids must be a dense array; call toarray() first.")
     if len(captions) == 0:
         raise ValueError("Expected at least one caption; got none.")
     if not holds_text(captions):

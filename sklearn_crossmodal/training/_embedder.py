@@ -12,7 +12,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 
 from ..base import TwoViewEmbedder, flatten_items, rollback_on_error
-from ..utils._containers import pool_rows, select_rows
+from ..utils._containers import as_rows, pool_rows, select_rows
 from ..utils._sklearn import (
     HasMethods,
     Interval,
@@ -82,6 +82,11 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
 
     def _store(self, items, embeddings):
         """Keep what prediction needs; `embeddings` is called for the items' vectors."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     # ------------------------------------------------------------------------ fitting
 
@@ -200,6 +205,11 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
 
     def _split(self, groups):
         """Split the rows, groups together, into training and validation."""
+        if len(np.unique(groups)) < 2:
+            raise ValueError(
+                "early_stopping=True holds out whole groups, but all rows are of one "
+                "group. Give more groups, or early_stopping=False."
+            )
         splitter = GroupShuffleSplit(
             1, test_size=self.validation_fraction, random_state=self.seed_
         )
@@ -222,7 +232,13 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
 
     def _transform_items(self, items):
         if self.y_transformer_ is not None:
-            items = self.y_transformer_.transform(items)
+            n_items = num_samples(items)
+            items = as_rows(self.y_transformer_.transform(items))
+            if num_samples(items) != n_items:
+                raise ValueError(
+                    f"y_transformer returned {num_samples(items)} rows for {n_items} "
+                    "items, expected one for each."
+                )
         return self._check_items(items)
 
     def _run(self, training, hook_data):

@@ -44,7 +44,7 @@ def loadable_device(device):
     return torch.device(device if torch.cuda.is_available() or not on_cuda else "cpu")
 
 
-def build_net(module, criterion, settings, *, device, verbose=0, callbacks=None):
+def build_net(module, criterion, settings, *, device, verbose=0):
     """Return an uninitialized skorch net.
 
     Parameters
@@ -58,16 +58,18 @@ def build_net(module, criterion, settings, *, device, verbose=0, callbacks=None)
         Where to train.
     verbose : int, default=0
         Above 0, skorch prints a line for each epoch.
-    callbacks : list, default=None
-        skorch callbacks.
 
     Returns
     -------
     net : skorch.NeuralNet
     """
     net_params = settings["net_params"] or {}
-    if "callbacks" in net_params:
-        raise ValueError("Give callbacks as callbacks=, not in net_params.")
+    taken = sorted(_OWN_PARAMETERS & set(net_params))
+    if taken:
+        raise ValueError(
+            f"net_params has {', '.join(taken)}: give them as the estimator's own "
+            "parameters."
+        )
     return NeuralNet(
         module,
         criterion=criterion,
@@ -82,7 +84,6 @@ def build_net(module, criterion, settings, *, device, verbose=0, callbacks=None)
             "train_split": None,
             "device": str(device),
             "verbose": verbose,
-            "callbacks": callbacks,
             **net_params,
         },
     )
@@ -94,6 +95,11 @@ def _prefixed(prefix, arguments):
 
 def _optimizer_arguments(settings):
     optimizer = OPTIMIZERS.get(settings["optimizer"], settings["optimizer"])
+    if not issubclass(optimizer, torch.optim.Optimizer):
+        raise ValueError(
+            f"optimizer must be one of {sorted(OPTIMIZERS)} or a subclass of "
+            f"torch.optim.Optimizer; got {optimizer!r}."
+        )
     arguments = {"optimizer": optimizer}
     # A decay pulls weights towards zero; biases and a loss's scale have no reason to.
     # Also where it is 0: AdamW's own default is not.
@@ -106,6 +112,9 @@ def _optimizer_arguments(settings):
         arguments["optimizer__fused"] = True
     return arguments
 
+
+# What the engine sets by itself, and would set over what stands in net_params.
+_OWN_PARAMETERS = {"batch_size", "callbacks", "device", "lr", "max_epochs", "optimizer"}
 
 _UNDECAYED = ("*bias*", "log_scale")
 

@@ -1,4 +1,4 @@
-"""Checks of parameters, seeds, copies and of what stays behind after `fit`."""
+"""Checks of tags, parameters and copies, and of what a second `fit` forgets."""
 
 import copy
 import inspect

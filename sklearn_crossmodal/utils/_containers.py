@@ -91,6 +91,8 @@ def _row_texts(row, index):
             return texts
         row = next(text for text in texts if not isinstance(text, str))
     hint = " Decode it first." if isinstance(row, bytes) else ""
+    if _is_numeric(row):
+        hint = " Other rows are not numbers: y must be all text or all numbers."
     raise TypeError(
         f"Row {index} of y must be a str or a list of str; got {row!r:.60} "
         f"({type(row).__name__}).{hint}"

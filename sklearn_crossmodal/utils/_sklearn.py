@@ -9,23 +9,17 @@ from sklearn.base import _fit_context as fit_context
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
-    Options,
     StrOptions,
-    validate_params,
 )
 from sklearn.utils._set_output import _wrap_data_with_container as wrap_output
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples as num_samples
 
 __all__ = [
     "HasMethods",
     "Interval",
-    "Options",
     "StrOptions",
-    "available_if",
     "clone_parametrized",
     "fit_context",
     "num_samples",
-    "validate_params",
     "wrap_output",
 ]

@@ -249,6 +249,7 @@ def test_constant_embeddings_are_exactly_at_chance(n, x, y, data):
         (5, 0.5, "expected integers from 0 to n_gallery = 5"),
         (5, [], "expected integers from 0 to n_gallery = 5"),
         (5, [0, 0], "n_relevant is 0 for every query"),
+        (5, np.array([], int), "n_relevant is 0 for every query"),
     ],
 )
 def test_chance_level_says_what_is_wrong(n_gallery, n_relevant, message):

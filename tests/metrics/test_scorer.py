@@ -196,3 +196,14 @@ def test_report_of_an_estimator_equals_that_of_its_embeddings():
     assert of_estimator.scores == of_embeddings.scores
     assert of_estimator.n_gallery == {"x_to_y": 5, "y_to_x": 3}
     assert str(of_estimator) == str(of_embeddings)
+
+
+def test_report_of_given_bags_as_rows_compares_their_means():
+    X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    bags = [np.array([[1.0, 0.0], [1.0, 2.0]]), X[1:2], np.array([[2.0, 2.0]] * 3)]
+    means = np.array([[1.0, 1.0], [0.0, 1.0], [2.0, 2.0]])
+    for similarity in ("cosine", "dot", "euclidean"):
+        report = retrieval_report(None, X, bags, level="row", similarity=similarity)
+        expected = retrieval_report(None, X, means, similarity=similarity)
+        assert report.scores == expected.scores
+        assert report.n_gallery == {"x_to_y": 3, "y_to_x": 3}

@@ -474,6 +474,11 @@ def test_the_split_keeps_groups_together(tiny, more, seen):
     assert score == pytest.approx(max(scores), rel=1e-12)
 
 
+def test_early_stopping_has_nothing_to_hold_out_of_one_group(tiny, X, y):
+    with pytest.raises(ValueError, match="all rows are of one group"):
+        tiny(early_stopping=True).fit(X, y, groups=np.zeros(len(X)))
+
+
 def test_stored_captions_are_those_trained_on(tiny, more, seen):
     X, y = more(30, 0)
     captions = [[f"{text} {i}"] * 2 for i, text in enumerate(y)]
