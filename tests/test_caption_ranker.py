@@ -631,7 +631,9 @@ def test_one_id_a_row():
 
 
 def test_token_ids_as_objects():
-    make().fit(X, TOKENS.astype(object))
+    as_objects = make().fit(X, TOKENS.astype(object))
+    expected = make().fit(X, TOKENS)
+    np.testing.assert_array_equal(as_objects.transform(X), expected.transform(X))
 
 
 def test_a_transformer_of_ones_own():
