@@ -8,7 +8,7 @@ from ._state import restore
 
 
 class NonFiniteLossError(ValueError):
-    """The loss became NaN or infinite."""
+    """The loss, or the weights, became NaN or infinite."""
 
 
 class StopOnNonFiniteLoss(Callback):
@@ -61,18 +61,13 @@ class LearningRateSchedule(Callback):
         """Set the rate of every parameter group."""
         if training:
             factor = SCHEDULES[self.schedule](self.batch_ / self.n_batches)
-            set_learning_rate(net, self.lr * factor)
+            for group in net.optimizer_.param_groups:
+                group["lr"] = self.lr * factor
             self.batch_ += 1
 
     def on_epoch_end(self, net, **kwargs):
         """Record the last rate of the epoch."""
         net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
-
-
-def set_learning_rate(net, lr):
-    """Set the learning rate of every parameter group."""
-    for group in net.optimizer_.param_groups:
-        group["lr"] = lr
 
 
 def _one_cycle(progress, warm_up=0.1):

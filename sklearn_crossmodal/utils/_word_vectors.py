@@ -1,7 +1,7 @@
 """Starting values for a table of word embeddings."""
 
 import logging
-import warnings
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def skip_gram_table(sequences, n_tokens, size, seed):
     texts = [[str(id_) for id_ in sequence] for sequence in sequences]
     if not any(texts):
         return np.zeros((n_tokens, size), dtype=np.float32)
-    with _QuietGensim():
+    with _quiet_gensim():
         model = Word2Vec(
             texts, vector_size=size, sg=1, min_count=1, epochs=10, workers=1, seed=seed
         )
@@ -80,14 +80,13 @@ def vector_table(vectors, words, size, *, scale=None):
     return table
 
 
-class _QuietGensim(warnings.catch_warnings):
-    """Silence gensim's remarks on corpora of one-word captions: they are expected."""
-
-    def __enter__(self):
-        self._level = logging.getLogger("gensim").level
-        logging.getLogger("gensim").setLevel(logging.ERROR)
-        return super().__enter__()
-
-    def __exit__(self, *error):
-        logging.getLogger("gensim").setLevel(self._level)
-        super().__exit__(*error)
+@contextmanager
+def _quiet_gensim():
+    """Keep gensim from logging that one-word captions teach it little: it is known."""
+    logger = logging.getLogger("gensim")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
