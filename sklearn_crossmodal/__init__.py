@@ -10,10 +10,12 @@ __version__ = "0.1.0.dev0"
 
 _HOMES = {
     "CaptionRanker": ".caption_ranker",
+    "CosCosEmbedder": ".coscos",
     "embed_y": ".base",
     "flatten_items": ".base",
     "make_retrieval_scorer": ".metrics",
     "retrieval_report": ".metrics",
+    "unflatten_items": ".base",
 }
 _SUBPACKAGES = ("datasets", "losses", "metrics", "preprocessing", "utils")
 

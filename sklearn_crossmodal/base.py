@@ -18,7 +18,13 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 
-from .utils._containers import as_rows, flatten_items, holds_text, repeat_rows
+from .utils._containers import (
+    as_rows,
+    flatten_items,
+    holds_text,
+    repeat_rows,
+    unflatten_items,
+)
 from .utils._ids import check_ids
 from .utils._sklearn import clone_parametrized, num_samples, wrap_output
 
@@ -28,6 +34,7 @@ __all__ = [
     "embed_y",
     "flatten_items",
     "get_two_view_estimator",
+    "unflatten_items",
 ]
 
 # 4 MB of float32 at a time: validation and training never hold a large X twice.

@@ -12,11 +12,10 @@ from .preprocessing import CaptionTokenizer
 from .preprocessing._captions import UNKNOWN
 from .training import NetEmbedder
 from .training._pairs import take_tokens
+from .training._towers import ACTIVATIONS, check_layer_sizes, feed_forward
 from .utils._sklearn import HasMethods, Interval, StrOptions
 from .utils._top_k import top_k
 from .utils._word_vectors import skip_gram_table, vector_table
-
-_ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 # Shorter batches would leave the GRU's matrix products too small to be worth cutting.
 _MIN_CHUNK, _MAX_CHUNKS = 64, 4
@@ -44,13 +43,12 @@ class CaptionTowers(nn.Module):
         super().__init__()
         self.pooling = pooling
         self.similarity = similarity
-        self.image = _image_tower(
+        self.image = feed_forward(
             [n_features, *hidden_layer_sizes, n_components],
-            _ACTIVATIONS[activation],
+            activation,
             dropout,
+            output_activation,
         )
-        if output_activation is not None:
-            self.image.append(_ACTIVATIONS[output_activation]())
         self.words = nn.Embedding(n_tokens, word_size)
         self.word_dropout = nn.Dropout(word_dropout)
         self.gru = nn.GRU(word_size, gru_size or n_components, batch_first=True)
@@ -84,13 +82,6 @@ class CaptionTowers(nn.Module):
 
     def _scaled(self, z):
         return nn.functional.normalize(z, dim=1) if self.similarity == "cosine" else z
-
-
-def _image_tower(sizes, activation, dropout):
-    layers = []
-    for n_in, n_out in zip(sizes, sizes[1:], strict=False):
-        layers += [nn.Dropout(dropout), nn.Linear(n_in, n_out), activation()]
-    return nn.Sequential(*layers[:-1])
 
 
 def _pool(states, lengths, how):
@@ -266,8 +257,8 @@ class CaptionRanker(NetEmbedder):
         "temperature": [Interval(Real, 0, None, closed="neither")],
         "reduction": [StrOptions({"mean", "sum"})],
         "hidden_layer_sizes": [list, tuple],
-        "activation": [StrOptions(set(_ACTIVATIONS))],
-        "output_activation": [StrOptions(set(_ACTIVATIONS)), None],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "output_activation": [StrOptions(set(ACTIVATIONS)), None],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "word_size": [Interval(Integral, 1, None, closed="left")],
         "word_vectors": [
@@ -441,7 +432,7 @@ class CaptionRanker(NetEmbedder):
 
     # ----------------------------------------------------------- what the engine asks
 
-    def _default_y_transformer(self):
+    def _default_y_transformer(self, items):
         return CaptionTokenizer()
 
     def _check_items(self, items):
@@ -460,17 +451,13 @@ class CaptionRanker(NetEmbedder):
         return items
 
     def _module_settings(self, X, items):
-        hidden = self.hidden_layer_sizes
-        if not all(isinstance(size, Integral) and size >= 1 for size in hidden):
-            raise ValueError(
-                f"hidden_layer_sizes must hold integers of at least 1; got {hidden!r}."
-            )
+        hidden = check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
         n_tokens = getattr(self.y_transformer_, "n_tokens_", None)
         return {
             "n_features": X.shape[1],
             "n_tokens": n_tokens or max(int(items.max()), UNKNOWN) + 1,
             "n_components": self.n_components,
-            "hidden_layer_sizes": list(hidden),
+            "hidden_layer_sizes": hidden,
             "activation": self.activation,
             "output_activation": self.output_activation,
             "dropout": self.dropout,
@@ -507,14 +494,14 @@ class CaptionRanker(NetEmbedder):
             )
         module.words.weight.copy_(torch.from_numpy(table))
 
-    def _store(self, items, embeddings):
+    def _conclude(self, items, pairs):
         for name in ("captions_", "caption_embeddings_"):
             vars(self).pop(name, None)
         if self.store_captions:
             if isinstance(items, np.ndarray):
                 # One id a caption came as a 1-D y, and predictions go back as such.
                 items = items[:, 0].copy() if items.shape[1] == 1 else items.copy()
-            self.caption_embeddings_ = embeddings()
+            self.caption_embeddings_ = self._embed_items(pairs.items)
             self.captions_ = items
 
 

@@ -9,11 +9,17 @@ from ._contrastive import (
     SemiHardNegative,
     SumOfViolations,
 )
+from ._pairs import MILNCE, PAIR_LOSSES, CosCos2, CosineMargin, PairInfoNCE
 
 __all__ = [
     "CONTRASTIVE_LOSSES",
+    "MILNCE",
+    "PAIR_LOSSES",
+    "CosCos2",
+    "CosineMargin",
     "HardestNegative",
     "InfoNCE",
+    "PairInfoNCE",
     "PairwiseSigmoid",
     "RandomNegative",
     "SemiHardNegative",

@@ -4,11 +4,11 @@ r"""Losses on the similarities of a batch of pairs, with the batch as negatives.
 ``p`` the diagonal. Entries whose ids agree are never negatives of each other.
 """
 
-import math
-
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, logsigmoid
+
+from ._scale import capped_scale, log_scale_parameter
 
 
 class _BatchLoss(nn.Module):
@@ -70,13 +70,11 @@ class InfoNCE(_BatchLoss):
 
     def __init__(self, temperature=0.07, reduction="mean"):
         super().__init__(reduction)
-        self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
+        self.log_scale = log_scale_parameter(temperature)
 
     def _losses(self, s, same):
         """Return one loss for each pair."""
-        with torch.no_grad():  # in place: a clamped value would have no gradient
-            self.log_scale.clamp_(max=math.log(100))
-        logits = s * self.log_scale.exp()
+        logits = s * capped_scale(self.log_scale)
         others = same & ~torch.eye(len(s), dtype=torch.bool, device=s.device)
         logits = logits.masked_fill(others, -torch.inf)
         target = torch.arange(len(s), device=s.device)
@@ -105,7 +103,7 @@ class PairwiseSigmoid(_BatchLoss):
 
     def __init__(self, temperature=0.1, bias=-10.0, reduction="mean"):
         super().__init__(reduction)
-        self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
+        self.log_scale = log_scale_parameter(temperature)
         self.bias = nn.Parameter(torch.tensor(float(bias)))
 
     def _losses(self, s, same):

@@ -35,6 +35,29 @@ def check_finite_weights(net):
         )
 
 
+class MaxNorm(Callback):
+    """Scale down the incoming weights of a unit whose norm exceeds a bound.
+
+    After each update, for every weight matrix, not for biases (Srivastava et al. 2014,
+    appendix A.2).
+
+    Parameters
+    ----------
+    max_norm : float
+        The bound.
+    """
+
+    def __init__(self, max_norm):
+        self.max_norm = max_norm
+
+    def on_batch_end(self, net, *, training=False, **kwargs):
+        """Project the weights."""
+        if training:
+            for weight in net.module_.parameters():
+                if weight.ndim == 2:
+                    weight.data.renorm_(2, 0, self.max_norm)
+
+
 class LearningRateSchedule(Callback):
     """Set the learning rate of each batch, a factor of the first.
 

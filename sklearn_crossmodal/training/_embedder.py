@@ -62,8 +62,8 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
     # ------------------------------------------------------------ what a method says
 
     @abstractmethod
-    def _default_y_transformer(self):
-        """Return the transformer that ``y_transformer=None`` means; None for none."""
+    def _default_y_transformer(self, items):
+        """Return what ``y_transformer=None`` means for these items; None for none."""
 
     @abstractmethod
     def _module_settings(self, X, items):
@@ -80,8 +80,12 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
     def _initialize_module(self, module, items):
         """Change a fresh module's weights, to start from given vectors for instance."""
 
-    def _store(self, items, embeddings):
-        """Keep what prediction needs; `embeddings` is called for the items' vectors."""
+    def _own_callbacks(self):
+        """Return the skorch callbacks of the method."""
+        return []
+
+    def _conclude(self, items, pairs):
+        """Keep what prediction needs of the training items and pairs; look at them."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -120,8 +124,7 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
             On Ctrl-C, after the state of the last complete epoch was kept (with
             `early_stopping`, of the best).
         """
-        resume = self.warm_start and hasattr(self, "net_")
-        return self._fit(X, y, groups, self.max_epochs, self.lr_schedule, resume)
+        return self._fit(X, y, groups=groups)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, groups=None):
@@ -148,24 +151,31 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
         ValueError
             If `early_stopping` is set: one pass has nothing to stop early.
         """
+        return self._partial_fit(X, y, groups=groups)
+
+    def _fit(self, X, y, **metadata):
+        resume = self.warm_start and hasattr(self, "net_")
+        return self._train(X, y, metadata, self.max_epochs, self.lr_schedule, resume)
+
+    def _partial_fit(self, X, y, **metadata):
         if self.early_stopping:
             raise ValueError(
                 "partial_fit does not support early_stopping=True. Set "
                 "early_stopping=False, or use fit with warm_start=True."
             )
-        return self._fit(X, y, groups, 1, "constant", hasattr(self, "net_"))
+        return self._train(X, y, metadata, 1, "constant", hasattr(self, "net_"))
 
-    def _fit(self, X, y, groups, epochs, schedule, resume):
+    def _train(self, X, y, metadata, epochs, schedule, resume):
         with rollback_on_error(self):
             hook_data = {"estimator": self, "X": X, "y": y}
-            if groups is not None:
-                hook_data["metadata"] = {"groups": groups}
-            X = self._check_X(X, reset=not resume)
-            y, groups = self._check_rows(X, y, groups)
+            given = {k: value for k, value in metadata.items() if value is not None}
+            if given:
+                hook_data["metadata"] = given
+            X, y, metadata = self._check_pairs(X, y, metadata, reset=not resume)
             device = resolve_device(self.device)
             if not resume:
                 self.seed_ = draw_seed(self.random_state)
-            pairs, validation, texts = self._make_pairs(X, y, groups, resume)
+            pairs, validation, texts = self._make_pairs(X, y, metadata, resume)
             make_net = self._resumed_net if resume else self._new_net
             training = Training(
                 make_net(pairs, device),
@@ -175,32 +185,40 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
                 schedule=schedule,
                 lr=self.lr,
                 max_grad_norm=self.max_grad_norm,
+                own_callbacks=self._own_callbacks(),
                 callbacks=copy.deepcopy(list(self.callbacks or ())),
                 validation_score=validation and partial(self._mrr, pairs=validation),
                 patience=self.n_iter_no_change,
             )
             self._run(training, hook_data)
             self._keep(training.net)
-        self._store(texts, lambda: self._embed_items(pairs.items))
+        self._conclude(texts, pairs)
         if training.stopped_by is not None:
             raise training.stopped_by
         return self
 
-    def _make_pairs(self, X, y, groups, resume):
+    def _check_pairs(self, X, y, metadata, *, reset):
+        """Validate what `fit` was given; `metadata` has an entry for each row."""
+        X = self._check_X(X, reset=reset)
+        y, groups = self._check_rows(X, y, metadata["groups"])
+        return X, y, {**metadata, "groups": groups}
+
+    def _make_pairs(self, X, y, metadata, resume):
         """Return training pairs, validation pairs (or None) and the training items."""
-        training, validation = np.arange(len(groups)), None
+        training, validation = np.arange(num_samples(X)), None
         if self.early_stopping:
-            training, validation = self._split(groups)
+            training, validation = self._split(metadata["groups"])
         texts, rows = flatten_items(select_rows(y, training))
         if not resume:
             self._fit_y_transformer(texts)
-        pairs = self._pairs(X, texts, training[rows], groups)
+        pairs = self._pairs(X, texts, training[rows], **metadata)
         if validation is None:
             return pairs, None, texts
         items, rows = flatten_items(select_rows(y, validation))
-        return pairs, self._pairs(X, items, validation[rows], groups), texts
+        return pairs, self._pairs(X, items, validation[rows], **metadata), texts
 
     def _pairs(self, X, items, rows, groups):
+        """Return the dataset of items and the row of each."""
         return Pairs(X, self._transform_items(items), rows, groups, self._take_items)
 
     def _split(self, groups):
@@ -225,7 +243,7 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
     def _fit_y_transformer(self, items):
         transformer = self.y_transformer
         if transformer is None:
-            transformer = self._default_y_transformer()
+            transformer = self._default_y_transformer(items)
         self.y_transformer_ = None if transformer is None else clone(transformer)
         if self.y_transformer_ is not None:
             self.y_transformer_.fit(items)
@@ -299,20 +317,34 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
         check_is_fitted(self)
         if y is None or num_samples(y) == 0:
             raise ValueError("transform_y needs at least 1 row of y; got none.")
-        items, rows = flatten_items(y)
+        items, rows = self._flatten_y(y)
         embedded = self._embed_items(self._transform_items(items))
-        normalize = self.similarity == "cosine"
-        return self._wrap_like(y, pool_rows(embedded, rows, normalize=normalize))
+        pooled = pool_rows(
+            embedded,
+            rows,
+            n_rows=num_samples(y),
+            normalize=self.similarity == "cosine",
+        )
+        return self._wrap_like(y, pooled)
+
+    def _flatten_y(self, y):
+        return flatten_items(y)
 
     def _mrr(self, net, pairs):
         """Return the mean reciprocal rank of `pairs`, as `score` would."""
         from ..metrics import mean_reciprocal_rank
 
-        rows = np.unique(pairs.rows)
+        X_embedded, y_embedded, rows, y_rows = self._embed_pairs(net, pairs)
         return mean_reciprocal_rank(
-            self._embed_X(net, pairs.X, rows),
-            self._embed_items(pairs.items, net),
+            X_embedded,
+            y_embedded,
             groups=pairs.groups[rows],
-            y_groups=pairs.groups[pairs.rows],
+            y_groups=pairs.groups[y_rows],
             similarity=self.similarity,
         )
+
+    def _embed_pairs(self, net, pairs):
+        """Embed both views of `pairs`, as entries of an evaluation, with their rows."""
+        rows = np.unique(pairs.rows)
+        X_embedded = self._embed_X(net, pairs.X, rows)
+        return X_embedded, self._embed_items(pairs.items, net), rows, pairs.rows

@@ -41,8 +41,10 @@ class Training:
         Learning rate.
     max_grad_norm : float or None
         Longer gradients are scaled down to this norm.
+    own_callbacks : list
+        The method's skorch callbacks, taken out of the net after training.
     callbacks : list
-        The user's skorch callbacks.
+        The user's, which stay.
     validation_score : callable or None
         ``validation_score(net)``; when given, training stops once it has not improved
         for `patience` epochs, and the best state is restored.
@@ -66,6 +68,7 @@ class Training:
         schedule,
         lr,
         max_grad_norm,
+        own_callbacks,
         callbacks,
         validation_score,
         patience,
@@ -80,7 +83,7 @@ class Training:
         self._validation = None
         if validation_score is not None:
             self._validation = ValidationScore(validation_score, patience)
-        self._own = self._own_callbacks(schedule, lr, max_grad_norm)
+        self._own = self._own_callbacks(schedule, lr, max_grad_norm) + own_callbacks
         net.set_params(callbacks=self._own + callbacks)
         net.initialize_callbacks()
 

@@ -7,6 +7,7 @@ again.
 
 import numbers
 from collections.abc import Iterable, Mapping, Set
+from functools import partial
 
 import numpy as np
 from scipy import sparse
@@ -15,13 +16,16 @@ from sklearn.utils import _safe_indexing
 from ._sklearn import num_samples
 
 
-def _first(values):
-    return next(iter(values), None)
-
-
 def is_bag_list(y):
     """Whether ``y`` is a sequence of 2-D arrays, one bag of vectors for each row."""
-    return isinstance(y, list | tuple) and getattr(_first(y), "ndim", 0) == 2
+    return isinstance(y, list | tuple) and any(
+        getattr(bag, "ndim", 0) == 2 for bag in y
+    )
+
+
+def holds_bags(view):
+    """Whether the rows of a view are bags of vectors: 2-D arrays, or a 3-D array."""
+    return is_bag_list(view) or getattr(view, "ndim", 0) == 3
 
 
 def as_rows(y):
@@ -122,6 +126,10 @@ def flatten_items(y):
     ValueError
         If a row has no item, or bags differ in width; the row is named.
 
+    See Also
+    --------
+    unflatten_items : The way back.
+
     Examples
     --------
     >>> from sklearn_crossmodal import flatten_items
@@ -134,7 +142,14 @@ def flatten_items(y):
         counts = [len(row) for row in texts]
         return [text for row in texts for text in row], repeat_rows(counts)
     if is_bag_list(y):
-        return _stack_bags(y)
+        items, rows = stack_bags(y)
+        empty = np.setdiff1d(np.arange(len(y)), rows)
+        if len(empty):
+            raise ValueError(
+                f"{name_rows(empty)} of y {_is_or_are(empty)} empty; drop such rows "
+                "from X and y."
+            )
+        return items, rows
     if not sparse.issparse(y):
         y = _numeric_array(y)
         if y.ndim == 3:
@@ -177,21 +192,110 @@ def _numeric_array(y):
     return array
 
 
-def _stack_bags(y):
-    width = y[0].shape[1]
-    for index, bag in enumerate(y):
-        shape = np.shape(bag)
+def stack_bags(bags, name="y"):
+    """Return the items of all bags and the row of each; a bag may be empty.
+
+    `name` is what errors call the view.
+    """
+    full = [i for i, bag in enumerate(bags) if np.size(bag) or sparse.issparse(bag)]
+    first = full[0] if full else 0
+    width = np.shape(bags[first])[-1]
+    for index in full:
+        shape = np.shape(bags[index])
         if len(shape) != 2 or shape[1] != width:
             raise ValueError(
-                f"Every bag must be a 2-D array with {width} columns like the first; "
-                f"row {index} has shape {shape}."
+                f"Every bag of {name} must be a 2-D array with {width} columns, as row "
+                f"{first} has; row {index} has shape {shape}."
             )
-        if shape[0] == 0:
-            raise ValueError(f"Row {index} is an empty bag; drop it from X and y.")
-    return np.concatenate(y), repeat_rows([len(bag) for bag in y])
+    stack = np.concatenate
+    if any(sparse.issparse(bag) for bag in bags):
+        stack = partial(sparse.vstack, format="csr")
+    items = stack([bags[i] for i in full or [first]])
+    counts = np.zeros(len(bags), dtype=np.int64)
+    counts[full] = [bags[i].shape[0] for i in full]
+    return items, repeat_rows(counts)
 
 
-def pool_rows(embeddings, rows, *, normalize):
+def name_rows(rows, most=10):
+    """Return ``"Rows 3, 7 and 9"`` for an error message."""
+    names = [str(row) for row in rows[:most]]
+    if len(rows) > most:
+        return f"Rows {', '.join(names)} and {len(rows) - most} more"
+    return (
+        f"Row {names[0]}"
+        if len(names) == 1
+        else (f"Rows {', '.join(names[:-1])} and {names[-1]}")
+    )
+
+
+def _is_or_are(rows):
+    return "is" if len(rows) == 1 else "are"
+
+
+def count_items(y):
+    """Return how many items each row of a view has."""
+    if is_bag_list(y):
+        return np.array([np.shape(bag)[0] for bag in y])
+    if getattr(y, "ndim", 0) == 3:
+        return np.full(len(y), y.shape[1])
+    if not holds_text(y):
+        return np.ones(num_samples(y), dtype=np.int64)
+    # What is neither a text nor several is told of when the items are taken apart.
+    several = (list, tuple, np.ndarray)
+    return np.array([len(row) if isinstance(row, several) else 1 for row in y])
+
+
+def unflatten_items(items, rows, n_rows=None):
+    """Put items together into rows again: the way back from `flatten_items`.
+
+    Parameters
+    ----------
+    items : list, ndarray or sparse array with one entry for each item
+        Items of all rows, in order.
+    rows : array-like of int of shape (n_items,)
+        The row of each item, non-decreasing.
+    n_rows : int, default=None
+        Number of rows. None: up to the last row that has an item.
+
+    Returns
+    -------
+    bags : list of length n_rows
+        The items of each row: a list of them when `items` is a list, else an array
+        with one row for each. A row that `rows` leaves out is empty.
+
+    Raises
+    ------
+    ValueError
+        If there is not one row number for each item, or they decrease, or one is
+        negative or not below `n_rows`.
+
+    Examples
+    --------
+    >>> from sklearn_crossmodal import flatten_items, unflatten_items
+    >>> items, rows = flatten_items([["a dog", "a brown dog"], ["a cat"]])
+    >>> unflatten_items([text.upper() for text in items], rows)
+    [['A DOG', 'A BROWN DOG'], ['A CAT']]
+    """
+    rows = np.asarray(rows)
+    n_items = num_samples(items)
+    if rows.shape != (n_items,) or (n_items and rows.dtype.kind not in "iu"):
+        raise ValueError(
+            f"rows has shape {rows.shape} and dtype {rows.dtype}, expected one integer "
+            f"for each of {n_items} items."
+        )
+    if n_rows is None:
+        n_rows = int(rows[-1]) + 1 if n_items else 0
+    if n_items and (rows[0] < 0 or rows[-1] >= n_rows or (np.diff(rows) < 0).any()):
+        raise ValueError(
+            f"rows must be non-decreasing, from 0 to n_rows - 1 = {n_rows - 1}, as "
+            "flatten_items returns them; sort the items by row first."
+        )
+    ends = np.cumsum(np.bincount(rows, minlength=n_rows))
+    starts = np.r_[0, ends][:-1]
+    return [items[start:end] for start, end in zip(starts, ends, strict=True)]
+
+
+def pool_rows(embeddings, rows, *, n_rows=None, normalize):
     """Put items together into rows: the mean of each row's items.
 
     Parameters
@@ -199,7 +303,10 @@ def pool_rows(embeddings, rows, *, normalize):
     embeddings : ndarray of shape (n_items, n_components)
         One vector for each item.
     rows : ndarray of shape (n_items,)
-        The row of each item, non-decreasing, each row at least once.
+        The row of each item, non-decreasing.
+    n_rows : int, default=None
+        Number of rows, where some may have no item: they become zero. None: each has
+        one at least.
     normalize : bool
         Whether a mean of several is scaled to unit length (zero stays zero).
 
@@ -208,10 +315,18 @@ def pool_rows(embeddings, rows, *, normalize):
     pooled : ndarray of shape (n_rows, n_components)
         One vector for each row; a row of one item is that item.
     """
-    starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
-    if len(starts) == len(rows):
+    starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])[: len(rows)]
+    if len(starts) < len(rows):
+        embeddings = _mean_rows(embeddings, starts, normalize)
+    if n_rows in (None, len(starts)):
         return embeddings
-    counts = np.diff(np.r_[starts, len(rows)])[:, None]
+    pooled = np.zeros((n_rows, embeddings.shape[1]), dtype=embeddings.dtype)
+    pooled[rows[starts]] = embeddings
+    return pooled
+
+
+def _mean_rows(embeddings, starts, normalize):
+    counts = np.diff(np.r_[starts, len(embeddings)])[:, None]
     pooled = np.add.reduceat(embeddings, starts, axis=0) / counts.astype(np.float32)
     if normalize:
         norms = np.linalg.norm(pooled, axis=1, keepdims=True)

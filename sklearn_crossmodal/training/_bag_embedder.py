@@ -1,0 +1,317 @@
+"""Two-view estimators whose rows are vectors or bags of vectors, on either side."""
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+from scipy import sparse
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import assert_all_finite
+
+from ..base import row_blocks
+from ..utils._containers import (
+    as_rows,
+    count_items,
+    flatten_items,
+    holds_bags,
+    holds_text,
+    name_rows,
+    pool_rows,
+    select_rows,
+    stack_bags,
+)
+from ..utils._ids import encode_ids, id_list
+from ..utils._sklearn import Interval, StrOptions, fit_context
+from ._bags import BagPairs, Bags
+from ._embedder import NetEmbedder
+
+
+class BagEmbedder(NetEmbedder):
+    """Base class of estimators that train on same and different pairs of items.
+
+    Every item of a row of `X` is same with every item of that row of `y`. `fit` also
+    takes labels. A subclass has the parameters `negatives`, `labels_as` and
+    `empty_bags`, and losses that take what `BagPairs` gives.
+    """
+
+    _parameter_constraints: dict = {
+        **NetEmbedder._parameter_constraints,
+        "negatives": [StrOptions({"in_batch", "sampled"})],
+        "labels_as": [StrOptions({"mask", "positive"})],
+        "empty_bags": [StrOptions({"error", "drop"})],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    # Those that make sense when the different pairs are drawn one by one.
+    _losses_of_drawn_pairs: tuple[str, ...] = ()
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    # ------------------------------------------------------------------------ fitting
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, groups=None, labels=None):
+        """Train the two towers on rows of vectors or of bags.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, memmap} of shape (n_samples, n_features), \
+                list of 2-D arrays, or 3-D array
+            First view: one vector for each row, or a bag of them. A `numpy.memmap` is
+            read batch by batch and never copied whole.
+        y : array-like or list of length n_samples
+            Second view: vectors or bags, or whatever `y_transformer` makes vectors of.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group are the same thing: their items are same, and they are
+            kept together by the validation split of early stopping.
+        labels : array-like of shape (n_samples,) or list of lists, default=None
+            Class of each row, or of each item of `y` (the type of each spoken word):
+            see `labels_as`. Never used for splitting.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If rows of `X` and `y` do not match, there are fewer than two, bags are of
+            different widths or (see `empty_bags`) empty, a view holds NaN or infinity,
+            nothing is different, a parameter is out of range, or the loss stops being
+            finite (the estimator then keeps the state after the last complete epoch).
+        TypeError
+            If `y` is text and `y_transformer` does not make vectors of it.
+        KeyboardInterrupt
+            On Ctrl-C, after the state of the last complete epoch was kept (with
+            `early_stopping`, of the best).
+        """
+        return self._fit(X, y, groups=groups, labels=labels)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, groups=None, labels=None):
+        """Train one more pass over these rows, at the constant rate `lr`.
+
+        The `y_transformer` is fitted on the first call only.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, memmap} of shape (n_samples, n_features), \
+                list of 2-D arrays, or 3-D array
+            First view.
+        y : array-like or list of length n_samples
+            Second view.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group are the same thing.
+        labels : array-like of shape (n_samples,) or list of lists, default=None
+            Class of each row, or of each item of `y`.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If `early_stopping` is set: one pass has nothing to stop early.
+        """
+        return self._partial_fit(X, y, groups=groups, labels=labels)
+
+    # ----------------------------------------------------------------- what comes in
+
+    def _check_X(self, X, *, reset):
+        """Return the rows of `X` as bags, of one item each when they are vectors."""
+        if getattr(X, "ndim", 0) == 1:  # a Series or object array may hold bags
+            X = as_rows(X)
+        if not holds_bags(X):
+            X = super()._check_X(X, reset=reset)
+            return Bags(X, np.ones(X.shape[0], dtype=np.int64))
+        n_rows = len(X)
+        if reset and n_rows < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs at least 2 rows of X, as one has nothing "
+                f"that is different; got {n_rows}."
+            )
+        if isinstance(X, list | tuple):
+            items, rows = stack_bags(X, "X")
+            counts = np.bincount(rows, minlength=n_rows)
+        else:
+            items, counts = X.reshape(-1, X.shape[2]), np.full(n_rows, X.shape[1])
+        self._refuse_empty(counts, "X")
+        return Bags(super()._check_X(items, reset=reset), counts)
+
+    def _refuse_empty(self, counts, name):
+        empty = np.flatnonzero(counts == 0)
+        if len(empty) and (self.empty_bags == "error" or len(empty) == len(counts)):
+            raise ValueError(
+                f"{name_rows(empty)} of {name} {'has' if len(empty) == 1 else 'have'} "
+                "no item. Drop such rows from X and y, or set empty_bags='drop'."
+            )
+
+    def _check_pairs(self, X, y, metadata, *, reset):
+        if self.negatives == "in_batch" and self.batch_size < 2:
+            raise ValueError(
+                "negatives='in_batch' takes what is different from the other rows of a "
+                f"batch, and batch_size={self.batch_size}. Give at least 2, or "
+                "negatives='sampled'."
+            )
+        if self.negatives == "sampled" and self.loss not in self._losses_of_drawn_pairs:
+            raise ValueError(
+                f"negatives='sampled' goes with the losses "
+                f"{', '.join(self._losses_of_drawn_pairs)}; loss={self.loss!r} takes "
+                "all pairs of a batch."
+            )
+        X, y, metadata = super()._check_pairs(X, y, metadata, reset=reset)
+        counts = count_items(y)
+        self._refuse_empty(counts, "y")
+        metadata["labels"] = _check_labels(metadata["labels"], counts)
+        X, y, metadata = self._drop_empty(X, y, counts, metadata)
+        _check_contrast(**metadata)
+        return X, y, metadata
+
+    def _drop_empty(self, X, y, counts, metadata):
+        empty = np.flatnonzero((X.counts == 0) | (counts == 0))
+        if not len(empty):
+            return X, y, metadata
+        if len(X) - len(empty) < 2:
+            raise ValueError(
+                f"{name_rows(empty)} have no item in X or in y, which leaves "
+                f"{len(X) - len(empty)} of {len(X)} rows, and 2 are needed."
+            )
+        warnings.warn(
+            f"{name_rows(empty)} left out: no item in X or in y.",
+            UserWarning,
+            stacklevel=6,
+        )
+        kept = np.setdiff1d(np.arange(len(X)), empty)
+        labels, groups = metadata["labels"], metadata["groups"]
+        selected = {
+            "groups": groups[kept],
+            "labels": labels and labels.select(kept),
+        }
+        return X.select(kept), select_rows(y, kept), selected
+
+    def _pairs(self, X, items, rows, groups, labels):
+        rows, counts = np.unique(rows, return_counts=True)
+        return BagPairs(
+            X,
+            Bags(self._transform_items(items), counts),
+            rows,
+            groups,
+            labels and labels.items[labels.take(rows)[0]],
+            labels_as=self.labels_as,
+            negatives=self.negatives,
+        )
+
+    def _flatten_y(self, y):
+        y = as_rows(y)
+        if self.empty_bags == "error" or not holds_bags(y):
+            return flatten_items(y)
+        counts = count_items(y)
+        self._refuse_empty(counts, "y")
+        return stack_bags(y) if isinstance(y, list | tuple) else flatten_items(y)
+
+    def _default_y_transformer(self, items):
+        return StandardScaler(with_mean=not sparse.issparse(items))
+
+    def _fit_y_transformer(self, items):
+        self._check_given_items(items)
+        super()._fit_y_transformer(items)
+
+    def _transform_items(self, items):
+        self._check_given_items(items)
+        return super()._transform_items(items)
+
+    def _check_given_items(self, items):
+        """Refuse what a scaler would take, or refuse without naming `y`."""
+        if not holds_text(items):
+            self._check_values(items)
+        elif self.y_transformer is None:
+            raise TypeError(
+                f"{type(self).__name__} reads vectors, and y holds text. Give a "
+                "y_transformer that makes vectors of it, TfidfVectorizer() for "
+                "instance."
+            )
+
+    def _check_items(self, items):
+        if not (isinstance(items, np.ndarray) or sparse.issparse(items)):
+            items = np.asarray(items)
+        if items.ndim != 2 or items.dtype.kind not in "biuf":
+            raise TypeError(
+                "y_transformer must make one vector of real numbers of each item; got "
+                f"shape {items.shape} of dtype {items.dtype}."
+            )
+        self._check_values(items)
+        n_features = self._y_width()
+        if n_features not in (None, items.shape[1]):
+            raise ValueError(
+                f"y has {items.shape[1]} features, but {type(self).__name__} was "
+                f"fitted with {n_features}."
+            )
+        return items
+
+    def _check_values(self, items):
+        name = type(self).__name__
+        values = items.data.reshape(-1, 1) if sparse.issparse(items) else items
+        for block in row_blocks(values):
+            assert_all_finite(block, input_name="y", estimator_name=name)
+
+    # -------------------------------------------------------------------- embedding
+
+    def _y_width(self):
+        if not hasattr(self, "net_"):
+            return None
+        return self._settings_["module"]["n_y_features"]
+
+    def _embed_X(self, net, X, rows=None):
+        index, places = X.take(np.arange(len(X)) if rows is None else rows)
+        n_rows = len(X) if rows is None else len(rows)
+        whole = len(index) == X.items.shape[0]
+        embedded = super()._embed_X(net, X.items, None if whole else index)
+        return pool_rows(embedded, places, n_rows=n_rows, normalize=True)
+
+    def _embed_pairs(self, net, pairs):
+        embedded = self._embed_items(pairs.items, net)
+        places = np.repeat(np.arange(len(pairs)), pairs.y.counts)
+        y_embedded = pool_rows(embedded, places, normalize=True)
+        X_embedded = self._embed_X(net, pairs.X, pairs.rows)
+        return X_embedded, y_embedded, pairs.rows, pairs.rows
+
+
+def _check_labels(labels, counts):
+    """Return the labels of the items of `y` as bags of integer codes."""
+    if labels is None:
+        return None
+    labels = labels.tolist() if hasattr(labels, "tolist") else list(labels)
+    if len(labels) != len(counts):
+        raise ValueError(
+            f"labels has {len(labels)} entries and X has {len(counts)} rows, expected "
+            "one label, or a list of one for each item of y, for each row."
+        )
+    if any(isinstance(label, list | tuple | np.ndarray) for label in labels):
+        for row, (label, count) in enumerate(zip(labels, counts, strict=True)):
+            if np.shape(label) != (count,):
+                raise ValueError(
+                    f"Row {row} of labels has shape {np.shape(label)}, and row {row} "
+                    f"of y has {count} items; expected one label for each."
+                )
+        labels = [label for row in labels for label in row]
+    else:
+        labels = [
+            label for label, count in zip(labels, counts, strict=True)
+            for _ in range(count)
+        ]  # fmt: skip
+    codes = encode_ids(id_list(labels, counts.sum(), "labels", "y"), {})
+    return Bags(codes, counts)
+
+
+def _check_contrast(groups, labels):
+    """Raise ValueError when nothing is different from anything."""
+    if len(np.unique(groups)) < 2:
+        raise ValueError("All rows are of one group: nothing is different.")
+    if labels is not None and len(np.unique(labels.items)) < 2:
+        raise ValueError("All items of y are of one label: nothing is different.")

@@ -1,0 +1,42 @@
+"""Feed-forward towers on given features."""
+
+from numbers import Integral
+
+from torch import nn
+
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
+
+
+def feed_forward(sizes, activation, dropout, output_activation=None):
+    """Return linear layers of these sizes, each behind a dropout.
+
+    Parameters
+    ----------
+    sizes : list of int
+        Number of inputs, of the units of each hidden layer, and of outputs.
+    activation : {"relu", "tanh"}
+        Between the layers.
+    dropout : float
+        Share of each layer's inputs that is dropped in training.
+    output_activation : {"relu", "tanh"}, default=None
+        Behind the last layer; None leaves it linear.
+
+    Returns
+    -------
+    tower : torch.nn.Sequential
+    """
+    layers = []
+    for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+        layers += [nn.Dropout(dropout), nn.Linear(n_in, n_out)]
+        layers.append(ACTIVATIONS[activation]())
+    tower = nn.Sequential(*layers[:-1])
+    if output_activation is not None:
+        tower.append(ACTIVATIONS[output_activation]())
+    return tower
+
+
+def check_layer_sizes(sizes, name):
+    """Return the sizes of hidden layers as a list, or say what is wrong with them."""
+    if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
+        raise ValueError(f"{name} must hold integers of at least 1; got {sizes!r}.")
+    return list(sizes)
