@@ -13,10 +13,12 @@ from ._single import (
     precision_at_k,
     recall_at_k,
 )
+from ._word_learning import WordLearningReport, word_learning_report
 
 __all__ = [
     "RetrievalReport",
     "RetrievalScorer",
+    "WordLearningReport",
     "chance_level",
     "make_retrieval_scorer",
     "mean_average_precision",
@@ -29,4 +31,5 @@ __all__ = [
     "recall_at_k",
     "retrieval_metrics",
     "retrieval_report",
+    "word_learning_report",
 ]

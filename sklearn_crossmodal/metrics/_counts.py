@@ -63,6 +63,27 @@ class RankCounts:
         tied = np.full_like(each, n_gallery)
         return cls(zero, tied, zero, each, n_relevant, n_gallery)
 
+    @classmethod
+    def first_hits(
+        cls,
+        above: np.ndarray,
+        tied: np.ndarray,
+        relevant_tied: np.ndarray,
+        n_gallery: int,
+    ) -> "RankCounts":
+        """Return counts of the best relevant item of each query alone.
+
+        They are enough for the metrics of the first hit: recall and the first rank.
+        """
+        return cls(
+            above,
+            tied,
+            np.zeros_like(above),
+            relevant_tied,
+            np.ones_like(above),
+            n_gallery,
+        )
+
 
 def counts_from_scores(scores: np.ndarray, relevance: Relevance) -> RankCounts:
     """Count a whole score matrix (n_queries, n_gallery); NaN ranks last."""
@@ -103,6 +124,38 @@ def count_ranks(
     return RankCounts(
         above, at_or_above - above, relevant_above, relevant_tied, n_relevant, n_gallery
     )
+
+
+def count_first_hits(
+    scores: np.ndarray,
+    columns: np.ndarray,
+    n_relevant: np.ndarray,
+    excluded: np.ndarray | None = None,
+) -> RankCounts:
+    """Count as `count_ranks` does, for the best relevant column of each row only.
+
+    Rows without a relevant column are left out. ``excluded`` is one column for each
+    row that is no part of its gallery.
+    """
+    rows = n_relevant.nonzero()[0]
+    n_relevant = n_relevant[rows]
+    starts = np.cumsum(n_relevant) - n_relevant
+    positives = scores[np.repeat(rows, n_relevant), columns]
+    best = np.maximum.reduceat(positives, starts)
+    at_best = positives == np.repeat(best, n_relevant)
+    relevant_tied = np.add.reduceat(at_best, starts, dtype=np.int64)
+    above, tied = np.empty_like(relevant_tied), np.empty_like(relevant_tied)
+    mask = np.empty(scores.shape[1], dtype=bool)
+    for i, row in enumerate(rows):
+        above[i] = np.count_nonzero(np.greater(scores[row], best[i], out=mask))
+        tied[i] = np.count_nonzero(np.equal(scores[row], best[i], out=mask))
+    n_gallery = scores.shape[1]
+    if excluded is not None:
+        own = scores[rows, excluded[rows]]
+        above -= own > best
+        tied -= own == best
+        n_gallery -= 1
+    return RankCounts.first_hits(above, tied, relevant_tied, n_gallery)
 
 
 def _sorted_positives(

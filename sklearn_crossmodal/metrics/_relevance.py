@@ -70,6 +70,35 @@ class Relevance:
         return self.columns[shift + np.arange(len(shift))], n_relevant
 
 
+@dataclass(frozen=True)
+class LinkedRelevance:
+    """Relevant means something in common: an image, a word type.
+
+    The pairs are many-to-many and found for a block of queries at a time, so that the
+    memory doesn't grow with queries x gallery.
+    """
+
+    queries: Any
+    """Sparse array (n_queries, n_links): what each query is linked to."""
+    gallery: Any
+    """Sparse array (n_links, n_gallery): what is linked to each gallery entry."""
+    excludes_self: bool = False
+    """Whether query i is gallery entry i, and no answer to itself."""
+
+    def block(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the columns of queries start..stop, concatenated, and their numbers.
+
+        Unlike in `Relevance`, a query may have none.
+        """
+        linked = self.queries[start:stop] @ self.gallery
+        n_relevant = np.diff(linked.indptr)
+        if not self.excludes_self:
+            return linked.indices, n_relevant
+        rows = np.repeat(np.arange(stop - start), n_relevant)
+        others = linked.indices != rows + start
+        return linked.indices[others], np.bincount(rows[others], minlength=stop - start)
+
+
 def relevance_ids(
     n_x: int,
     n_y: int,

@@ -39,22 +39,28 @@ class RetrievalReport:
         rows = [header]
         for key, name in self.names.items():
             sizes = [str(self.n_queries[key]), str(self.n_gallery[key])]
-            rows.append([name, *sizes, *_cells(self.scores[key], metrics)])
-            rows.append(["  chance", "", "", *_cells(self.chance[key], metrics)])
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if i == 0 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            )
-            for row in rows
-        ]
-        return "\n".join(line.rstrip() for line in lines)
+            rows.append([name, *sizes, *format_cells(self.scores[key], metrics)])
+            rows.append(["  chance", "", "", *format_cells(self.chance[key], metrics)])
+        return format_table(rows)
 
     __repr__ = __str__
 
 
-def _cells(values, metrics):
+def format_table(rows):
+    """Return rows of cells as lines of text, the first column aligned to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def format_cells(values, metrics):
+    """Return the values of these metrics as cells of a table."""
     return [
         f"{values[name]:.1f}" if name.endswith("rank") else f"{values[name]:.3f}"
         for name in metrics

@@ -104,13 +104,7 @@ def retrieval_metrics(
         ranking = _Ranking(queries, gallery, relevance, similarity, block_size)
         results.append(_evaluate(parsed, ranking, ties))
         n_nan += ranking.n_nan
-    if n_nan:
-        warnings.warn(
-            f"{n_nan} scores are NaN and rank last, because X or Y holds NaN or"
-            " infinite or very large numbers: check the embeddings, for example with"
-            " np.isfinite.",
-            stacklevel=2,
-        )
+    warn_of_nan(n_nan, "X or Y")
     return _mean_of_dicts(results)
 
 
@@ -296,6 +290,17 @@ def _check_relevant(relevance: Relevance, name: str) -> None:
             f"{n_queries - n_kept} of {n_queries} queries ({name}) have no relevant"
             " item in the gallery and are left out.",
             UndefinedMetricWarning,
+            stacklevel=3,
+        )
+
+
+def warn_of_nan(n_nan: int, culprit: str) -> None:
+    """Warn the caller's caller that so many scores are NaN, if any are."""
+    if n_nan:
+        warnings.warn(
+            f"{n_nan} scores are NaN and rank last, because {culprit} holds NaN or"
+            " infinite or very large numbers: check the embeddings, for example with"
+            " np.isfinite.",
             stacklevel=3,
         )
 

@@ -20,7 +20,7 @@ from ..utils._containers import (
     select_rows,
     stack_bags,
 )
-from ..utils._ids import encode_ids, id_list
+from ..utils._ids import encode_ids, ids_of_items
 from ..utils._sklearn import Interval, StrOptions, fit_context
 from ._bags import BagPairs, Bags
 from ._embedder import NetEmbedder
@@ -286,27 +286,8 @@ def _check_labels(labels, counts):
     """Return the labels of the items of `y` as bags of integer codes."""
     if labels is None:
         return None
-    labels = labels.tolist() if hasattr(labels, "tolist") else list(labels)
-    if len(labels) != len(counts):
-        raise ValueError(
-            f"labels has {len(labels)} entries and X has {len(counts)} rows, expected "
-            "one label, or a list of one for each item of y, for each row."
-        )
-    if any(isinstance(label, list | tuple | np.ndarray) for label in labels):
-        for row, (label, count) in enumerate(zip(labels, counts, strict=True)):
-            if np.shape(label) != (count,):
-                raise ValueError(
-                    f"Row {row} of labels has shape {np.shape(label)}, and row {row} "
-                    f"of y has {count} items; expected one label for each."
-                )
-        labels = [label for row in labels for label in row]
-    else:
-        labels = [
-            label for label, count in zip(labels, counts, strict=True)
-            for _ in range(count)
-        ]  # fmt: skip
-    codes = encode_ids(id_list(labels, counts.sum(), "labels", "y"), {})
-    return Bags(codes, counts)
+    labels = ids_of_items(labels, counts, "labels", by_row=True)
+    return Bags(encode_ids(labels, {}), counts)
 
 
 def _check_contrast(groups, labels):

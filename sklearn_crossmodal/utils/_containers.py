@@ -80,7 +80,7 @@ def _is_numeric(row):
     )
 
 
-def _row_texts(row, index):
+def _row_texts(row, index, name):
     """Return the texts of one row, or say what it holds instead."""
     if isinstance(row, str):
         return [row]
@@ -88,7 +88,7 @@ def _row_texts(row, index):
         texts = list(row)
         if not texts:
             raise ValueError(
-                f"Row {index} of y has no text: got an empty list. "
+                f"Row {index} of {name} has no text: got an empty list. "
                 "Give it at least one, or drop the row from X and y."
             )
         if all(isinstance(text, str) for text in texts):
@@ -96,14 +96,14 @@ def _row_texts(row, index):
         row = next(text for text in texts if not isinstance(text, str))
     hint = " Decode it first." if isinstance(row, bytes) else ""
     if _is_numeric(row):
-        hint = " Other rows are not numbers: y must be all text or all numbers."
+        hint = f" Other rows are not numbers: {name} must be all text or all numbers."
     raise TypeError(
-        f"Row {index} of y must be a str or a list of str; got {row!r:.60} "
+        f"Row {index} of {name} must be a str or a list of str; got {row!r:.60} "
         f"({type(row).__name__}).{hint}"
     )
 
 
-def flatten_items(y):
+def flatten_items(y, *, name="y"):
     """Take the rows of a view apart into items.
 
     Parameters
@@ -111,6 +111,8 @@ def flatten_items(y):
     y : list of str, list of lists of str, list of 2-D arrays, array, Series or sparse
         A view, one entry for each row. An inner list of str is *several texts*, never
         one tokenised text. A list of 2-D arrays, and a 3-D array, are bags of vectors.
+    name : str, default="y"
+        What errors call the view.
 
     Returns
     -------
@@ -138,20 +140,20 @@ def flatten_items(y):
     """
     y = as_rows(y)
     if holds_text(y):
-        texts = [_row_texts(row, i) for i, row in enumerate(y)]
+        texts = [_row_texts(row, i, name) for i, row in enumerate(y)]
         counts = [len(row) for row in texts]
         return [text for row in texts for text in row], repeat_rows(counts)
     if is_bag_list(y):
-        items, rows = stack_bags(y)
+        items, rows = stack_bags(y, name)
         empty = np.setdiff1d(np.arange(len(y)), rows)
         if len(empty):
             raise ValueError(
-                f"{name_rows(empty)} of y {_is_or_are(empty)} empty; drop such rows "
-                "from X and y."
+                f"{name_rows(empty)} of {name} {_is_or_are(empty)} empty; drop such "
+                "rows from X and y."
             )
         return items, rows
     if not sparse.issparse(y):
-        y = _numeric_array(y)
+        y = _numeric_array(y, name)
         if y.ndim == 3:
             return y.reshape(-1, y.shape[2]), repeat_rows([y.shape[1]] * len(y))
         y = y.reshape(-1, 1) if y.ndim == 1 else y
@@ -170,23 +172,23 @@ def repeat_rows(counts):
     return np.repeat(np.arange(len(counts)), counts)
 
 
-def _numeric_array(y):
+def _numeric_array(y, name):
     try:
         array = np.asarray(y)
         array = array.astype(np.float64) if array.dtype == object else array
     except (TypeError, ValueError) as error:
         raise ValueError(
-            "The rows of y differ in length. Pass texts, vectors of one width, or a "
-            "list of 2-D arrays when a row holds several vectors."
+            f"The rows of {name} differ in length. Pass texts, vectors of one width, "
+            "or a list of 2-D arrays when a row holds several vectors."
         ) from error
     if array.ndim and len(array) and array.size == 0:
         raise ValueError(
-            "Row 0 of y has nothing in it: got an empty list or bag, or a width of 0. "
-            "Give it at least one item, or drop the row from X and y."
+            f"Row 0 of {name} has nothing in it: got an empty list or bag, or a width "
+            "of 0. Give it at least one item, or drop the row from X and y."
         )
     if array.ndim not in (1, 2, 3) or array.dtype.kind == "c":
         raise ValueError(
-            "y must be a real array with 1, 2 or 3 dimensions; got shape "
+            f"{name} must be a real array with 1, 2 or 3 dimensions; got shape "
             f"{array.shape}, dtype {array.dtype}. Complex data not supported."
         )
     return array

@@ -1,6 +1,6 @@
 """Ids of rows, `groups` and `labels`, as integer codes."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,65 @@ def id_list(ids: Any, n_rows: int, name: str, view: str) -> list:
             " own."
         )
     return values
+
+
+def ids_of_items(
+    ids: Any, n_items: np.ndarray, name: str, *, by_row: bool = False
+) -> list:
+    """Return one id for each item of ``y``, from ids that are flat or in its shape.
+
+    ``n_items`` is the number of items of each row. With ``by_row``, as many ids as rows
+    are those of the rows.
+    """
+    rows = np.repeat(np.arange(len(n_items)), n_items)
+    ids = ids.to_numpy() if hasattr(ids, "to_numpy") else ids
+    if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
+        raise TypeError(
+            f"{name} is {ids!r:.60}, expected a list with a list for each row of y, or"
+            " one entry for each item of flatten_items(y)."
+        )
+    entries = list(ids)
+    if any(map(_is_bag, entries)):
+        entries = _flatten_ids(entries, n_items, name)
+    elif by_row and len(entries) == len(n_items):
+        entries = [entries[row] for row in rows]
+    elif len(entries) != len(rows):
+        raise ValueError(
+            f"{name} has {len(entries)} entries and y has {len(rows)} items in"
+            f" {len(n_items)} rows, expected one for each item: give a list for each"
+            " row, or one entry for each item of flatten_items(y)."
+        )
+    for row, value in zip(rows, entries, strict=True):
+        if _is_bag(value) or not isinstance(value, Hashable):
+            raise ValueError(
+                f"{name} holds {value!r:.60} in row {row}, expected one id, such as a"
+                " str or an int, for each item."
+            )
+        if _is_missing(value):
+            raise ValueError(f"{name} has a missing value ({value}) in row {row}.")
+    return entries
+
+
+def _flatten_ids(entries: list, n_items: np.ndarray, name: str) -> list:
+    if len(entries) != len(n_items):
+        raise ValueError(
+            f"{name} has {len(entries)} lists and y has {len(n_items)} rows, expected"
+            " one for each row."
+        )
+    for row, (entry, n) in enumerate(zip(entries, n_items, strict=True)):
+        if not _is_bag(entry) or len(entry) != n:
+            given = f"{len(entry)} entries" if _is_bag(entry) else f"{entry!r:.60}"
+            raise ValueError(
+                f"Row {row} of {name} has {given} and row {row} of y has {n} items,"
+                " expected one entry for each."
+            )
+    return [value for entry in entries for value in entry]
+
+
+def _is_bag(entry: Any) -> bool:
+    if isinstance(entry, np.ndarray):
+        return entry.ndim > 0
+    return isinstance(entry, list | tuple) or hasattr(entry, "to_numpy")
 
 
 def _is_missing(value: Any) -> bool:
