@@ -22,7 +22,8 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import assert_all_finite, check_is_fitted
 
 from sklearn_crossmodal.base import TwoViewEmbedder, flatten_items
-from sklearn_crossmodal.utils._containers import pool_rows
+from sklearn_crossmodal.utils._checks_data import make_two_views
+from sklearn_crossmodal.utils._containers import as_rows, holds_bags, pool_rows
 from sklearn_crossmodal.utils.estimator_checks import (
     check_two_view_estimator,
     parametrize_with_two_view_checks,
@@ -126,6 +127,38 @@ class PowerIteration(TwoViewEmbedder):
         return self.x_directions_.shape[1]
 
 
+class BagIteration(PowerIteration):
+    """The reference for bags in X too: it learns from the mean of each."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def _x_items(self, X, *, reset):
+        X = as_rows(X) if getattr(X, "ndim", 0) == 1 else X
+        if not holds_bags(X):
+            items = super()._check_X(X, reset=reset)
+            return items, np.arange(items.shape[0])
+        if reset and len(X) < 2:
+            raise ValueError("X must have at least 2 rows.")
+        items, rows = flatten_items(X)
+        return super()._check_X(items, reset=reset), rows
+
+    def _check_X(self, X, *, reset):
+        items, rows = self._x_items(X, reset=reset)
+        return pool_rows(items, rows, normalize=False)
+
+    def transform(self, X):
+        check_is_fitted(self)
+        items, rows = self._x_items(X, reset=False)
+        embedded = (_dense(items) - self.x_mean_) @ self.x_directions_
+        return self._pool_x(self._finish(embedded), rows)
+
+    def _pool_x(self, embedded, rows):
+        return self._pool(embedded, rows)
+
+
 def _dense(array):
     array = array.toarray() if sparse.issparse(array) else np.asarray(array)
     return array.astype(np.float64)
@@ -147,9 +180,32 @@ def pairs_of_bags_and_numbers(n_samples, random_state):
     return X, y
 
 
+def bags_and_vectors(n_samples, random_state):
+    """Bags in X only: two or three vectors that are y plus noise."""
+    rng = np.random.RandomState(random_state)
+    y = rng.standard_normal((n_samples, 10))
+    return [v + 0.1 * rng.standard_normal((2 + i % 2, 10)) for i, v in enumerate(y)], y
+
+
+def bags_and_texts(n_samples, random_state):
+    """Bags in X, of one vector each for words that are told in y."""
+    rng = np.random.RandomState(random_state)
+    words = np.array([f"word{i}" for i in range(12)])
+    chosen = [rng.choice(12, size=1 + i % 3, replace=False) for i in range(n_samples)]
+    vectors = np.random.RandomState(0).standard_normal((12, 10))
+    X = [vectors[row] + 0.1 * rng.standard_normal((len(row), 10)) for row in chosen]
+    return X, [" ".join(words[row]) for row in chosen]
+
+
 @parametrize_with_two_view_checks(
     [
         PowerIteration(),
+        BagIteration(),
+        (BagIteration(), "bags"),
+        (BagIteration(), "bag_pairs"),
+        (BagIteration(similarity="dot"), "bag_pairs"),
+        (BagIteration(), bags_and_vectors),
+        (BagIteration(y_transformer=CountVectorizer()), bags_and_texts),
         (PowerIteration(similarity="dot"), "vectors"),
         (PowerIteration(), "bags"),
         (PowerIteration(), pairs_of_bags_and_numbers),
@@ -553,6 +609,188 @@ class RestartsAtPartialFit(PowerIteration):
         return self._train(X, y, groups, 1, False)
 
 
+# ------------------------------------------- one broken rule about bags in X in each
+
+
+class DeniesBags(BagIteration):
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = False
+        return tags
+
+
+class TakesItemsForRows(BagIteration):
+    def _check_X(self, X, *, reset):
+        items, _ = self._x_items(X, reset=reset)
+        return items[: len(X)]
+
+
+class TakesFirstItemOfX(BagIteration):
+    def _pool_x(self, embedded, rows):
+        return embedded[np.flatnonzero(np.diff(rows, prepend=-1))]
+
+
+class LeavesMeansShort(BagIteration):
+    def _pool_x(self, embedded, rows):
+        return pool_rows(embedded, rows, normalize=False)
+
+
+class EmbedsMeans(BagIteration):
+    """Mean first, embedding second."""
+
+    transform = PowerIteration.transform
+
+
+class ReadsMemoryOrder(BagIteration):
+    def _x_items(self, X, *, reset):
+        if isinstance(X, list):
+            X = [np.asarray(row).ravel("K").reshape(np.shape(row)) for row in X]
+        return super()._x_items(X, reset=reset)
+
+
+class TakesFirstOfArray(BagIteration):
+    def _x_items(self, X, *, reset):
+        return super()._x_items(
+            X[:, 0] if getattr(X, "ndim", 0) == 3 else X, reset=reset
+        )
+
+
+class NeedsSeveralItems(BagIteration):
+    def _x_items(self, X, *, reset):
+        items, rows = super()._x_items(X, reset=reset)
+        if isinstance(X, list) and len(items) == len(X):
+            raise ValueError("Bags of one vector are no bags.")
+        return items, rows
+
+
+class NeedsListOfBags(BagIteration):
+    def _x_items(self, X, *, reset):
+        if isinstance(X, tuple):
+            raise ValueError("Expected a list.")
+        return super()._x_items(X, reset=reset)
+
+
+class GoesByIndexOfX(BagIteration):
+    def _x_items(self, X, *, reset):
+        X = X.sort_index() if hasattr(X, "sort_index") else X
+        return super()._x_items(X, reset=reset)
+
+
+class LooksUpBags(BagIteration):
+    def fit(self, X, y, groups=None):
+        if hasattr(X, "iloc"):
+            X.loc[range(len(X))]
+        return super().fit(X, y, groups)
+
+
+class LosesIndexOfBags(BagIteration):
+    def transform(self, X):
+        return super().transform(list(X) if hasattr(X, "iloc") else X)
+
+
+class CutsBagsToShorter(BagIteration):
+    def fit(self, X, y, groups=None):
+        n = len(X) if y is None else min(len(X), len(y))
+        return super().fit(X[:n], y[:n], groups)
+
+
+class FillsNaNInBags(BagIteration):
+    def _x_items(self, X, *, reset):
+        if isinstance(X, list):
+            X = [np.nan_to_num(bag) for bag in X]
+        return super()._x_items(X, reset=reset)
+
+
+class FillsEmptyBags(BagIteration):
+    def _x_items(self, X, *, reset):
+        if isinstance(X, list):
+            X = [bag if len(bag) else np.zeros((1, bag.shape[1])) for bag in X]
+        return super()._x_items(X, reset=reset)
+
+
+class PadsNarrowBags(BagIteration):
+    def _x_items(self, X, *, reset):
+        if isinstance(X, list) and len(X) > 3:
+            width = X[0].shape[1]
+            X = [np.pad(bag, ((0, 0), (0, width - bag.shape[1]))) for bag in X]
+        return super()._x_items(X, reset=reset)
+
+
+class HidesBadBag(BagIteration):
+    def _x_items(self, X, *, reset):
+        try:
+            return super()._x_items(X, reset=reset)
+        except ValueError as error:
+            raise ValueError("Some bag of X is no good.") from error
+
+
+class EmbedsNoBags(BagIteration):
+    def transform(self, X):
+        if len(X) == 0:
+            return np.zeros((0, self.n_components), dtype=np.float32)
+        return super().transform(X)
+
+
+class CountsItems(BagIteration):
+    def fit(self, X, y, groups=None):
+        if len(X) == 1 and len(X[0]) > 1:
+            X, y = [item[np.newaxis] for item in X[0]], list(y) * len(X[0])
+        return super().fit(X, y, groups)
+
+
+class CutsBags(BagIteration):
+    def transform(self, X):
+        if isinstance(X, list) and hasattr(self, "n_features_in_"):
+            X = [np.resize(bag, (len(bag), self.n_features_in_)) for bag in X]
+        return super().transform(X)
+
+
+class MeasuresFirstBag(BagIteration):
+    def fit(self, X, y, groups=None):
+        if len(X):
+            self.n_features_in_ = X[0].shape[1]
+        return super().fit(X, y, groups)
+
+
+class CentresBagsInPlace(BagIteration):
+    def fit(self, X, y, groups=None):
+        super().fit(X, y, groups)
+        for bag in X:
+            bag -= bag.mean(axis=0)
+        return self
+
+
+class WritesToBags(BagIteration):
+    def transform(self, X):
+        for bag in X:
+            bag += 0
+        return super().transform(X)
+
+
+class KeepsNamesOfVectors(KeepsFeatureNames, BagIteration):
+    pass
+
+
+class KeepsBag(BagIteration):
+    def fit(self, X, y, groups=None):
+        super().fit(X, y, groups)
+        self.first_bag_ = X[0]
+        return self
+
+
+class KeepsItems(BagIteration):
+    def fit(self, X, y, groups=None):
+        super().fit(X, y, groups)
+        self.items_ = self._x_items(X, reset=False)[0].astype(np.float32)
+        return self
+
+
+class StartsOverWhenNarrower(BagIteration):
+    def _train(self, X, y, groups, epochs, resume):
+        resume = resume and X[0].shape[1] == self.n_features_in_
+        return super()._train(X, y, groups, epochs, resume)
+
+
 # The kinds are those that the rule needs; vectors do for most.
 BROKEN = [
     ("check_tags", DeniesArrays, "vectors"),
@@ -615,6 +853,34 @@ BROKEN = [
     ("check_y_transformer", FitsParameter, "vectors"),
     ("check_warm_start", StartsCold, "vectors"),
     ("check_partial_fit", RestartsAtPartialFit, "vectors"),
+    ("check_tags", DeniesBags, "bag_pairs"),
+    ("check_pairs_stay_paired", TakesItemsForRows, "bag_pairs"),
+    ("check_several_items", TakesFirstItemOfX, "bag_pairs"),
+    ("check_several_items", LeavesMeansShort, "bag_pairs"),
+    ("check_several_items", EmbedsMeans, bags_and_vectors),
+    ("check_x_containers", ReadsMemoryOrder, "bag_pairs"),
+    ("check_x_containers", TakesFirstOfArray, "bag_pairs"),
+    ("check_x_containers", NeedsSeveralItems, "bag_pairs"),
+    ("check_x_containers", NeedsListOfBags, "bag_pairs"),
+    ("check_x_containers", GoesByIndexOfX, "bag_pairs"),
+    ("check_cross_validate", LooksUpBags, "bag_pairs"),
+    ("check_set_output_pandas", LosesIndexOfBags, "bag_pairs"),
+    ("check_wrong_lengths", CutsBagsToShorter, "bag_pairs"),
+    ("check_nonfinite", FillsNaNInBags, "bag_pairs"),
+    ("check_bad_items", FillsEmptyBags, "bag_pairs"),
+    ("check_bad_items", PadsNarrowBags, "bag_pairs"),
+    ("check_bad_items", HidesBadBag, "bag_pairs"),
+    ("check_empty_input", EmbedsNoBags, "bag_pairs"),
+    ("check_one_sample", CountsItems, "bag_pairs"),
+    ("check_n_features", CutsBags, "bag_pairs"),
+    ("check_failed_fit", MeasuresFirstBag, "bag_pairs"),
+    ("check_input_unchanged", CentresBagsInPlace, "bag_pairs"),
+    ("check_readonly_memmap", WritesToBags, "bag_pairs"),
+    ("check_refit_forgets", KeepsNamesOfVectors, "bag_pairs"),
+    ("check_training_data_released", KeepsBag, "bag_pairs"),
+    ("check_training_data_released", KeepsItems, "bag_pairs"),
+    ("check_warm_start", StartsOverWhenNarrower, "bag_pairs"),
+    ("check_partial_fit", StartsOverWhenNarrower, "bag_pairs"),
 ]
 
 
@@ -630,6 +896,10 @@ THEIR_OWN_ERRORS = {
     RequestsNothing: TypeError,
     LosesRequest: UnsetMetadataPassedError,
     InsistsOnGroups: ValueError,
+    NeedsSeveralItems: ValueError,
+    NeedsListOfBags: ValueError,
+    LooksUpBags: KeyError,
+    WritesToBags: ValueError,
 }
 
 
@@ -646,7 +916,7 @@ def checks_of(estimator, kind):
     ids=[f"{broken.__name__}-{check}" for check, broken, _ in BROKEN],
 )
 def test_broken_estimator_is_caught(check_name, broken, kind):
-    texts = "texts" in kind
+    texts = kind in ("texts", "several_texts")
     estimator = broken(y_transformer=CountVectorizer() if texts else None)
     error = THEIR_OWN_ERRORS.get(broken, AssertionError)
     with joblib.parallel_config(backend="threading"), pytest.raises(error):
@@ -677,6 +947,37 @@ def test_failures_explain_the_contract(check_name, broken, message):
     assert str(failure.value).startswith(broken.__name__)
 
 
+@pytest.mark.parametrize(
+    "check_name, broken, message",
+    [
+        ("check_tags", DeniesBags, "takes bags in X: input_tags.three_d_array"),
+        ("check_several_items", LeavesMeansShort, "transform must give each row"),
+        ("check_x_containers", TakesFirstOfArray, "with X as a 3-D array must equal"),
+        ("check_bad_items", FillsEmptyBags, r"refuse a row that is .* of X at fit"),
+        ("check_bad_items", HidesBadBag, r"its message must mention .*3"),
+        ("check_training_data_released", KeepsBag, "must not keep X, nor a view of it"),
+        ("check_training_data_released", KeepsItems, "keeps a copy of X"),
+    ],
+)
+def test_failures_explain_the_contract_of_bags(check_name, broken, message):
+    with pytest.raises(AssertionError, match=message) as failure:
+        checks_of(broken(), "bag_pairs")[check_name]()
+    assert str(failure.value).startswith(broken.__name__)
+
+
+# ------------------------------------------------------------------------- the data
+
+
+def test_bag_pairs_have_one_to_four_vectors_in_each_bag_of_both_views():
+    views = make_two_views("bag_pairs", 40, 0)
+    for bags, n_features in zip(views, (13, 9), strict=True):
+        assert isinstance(bags, list) and len(bags) == 40
+        assert {len(bag) for bag in bags} == {1, 2, 3, 4}
+        assert {bag.shape[1:] for bag in bags} == {(n_features,)}
+    sizes = np.array([[len(bag) for bag in bags] for bags in views])
+    assert (sizes[0] != sizes[1]).any()
+
+
 # ------------------------------------------------------------- the public functions
 
 
@@ -685,6 +986,14 @@ def test_names_of_the_checks_that_ran_are_returned():
         names = check_two_view_estimator(PowerIteration(), "vectors")
     assert names == list(checks_of(PowerIteration(), "vectors"))
     assert len(names) == 41
+
+
+def test_bags_in_x_run_as_many_checks_as_bags_in_y():
+    counts = {
+        kind: len(checks_of(BagIteration(), kind))
+        for kind in ("vectors", "bags", "bag_pairs", bags_and_vectors)
+    }
+    assert list(counts.values()) == [41, 42, 42, 42]
 
 
 def test_checks_that_do_not_apply_are_left_out():

@@ -171,6 +171,8 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
             given = {k: value for k, value in metadata.items() if value is not None}
             if given:
                 hook_data["metadata"] = given
+            if not resume:
+                vars(self).pop("net_", None)  # an earlier fit is of no concern
             X, y, metadata = self._check_pairs(X, y, metadata, reset=not resume)
             device = resolve_device(self.device)
             if not resume:

@@ -8,7 +8,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from ..base import embed_y
 from ..metrics import RetrievalScorer, make_retrieval_scorer
-from ._checks_data import optional_module, y_containers
+from ._checks_containers import with_feature_names, y_containers
 from ._checks_helpers import (
     N_SAMPLES,
     both,
@@ -19,14 +19,15 @@ from ._checks_helpers import (
     must_raise,
     unfitted,
 )
+from ._checks_views import first_items, scaler_for
 
 
 def check_pipeline_last_step(name, estimator_orig, make_data):
     """Check that the last step of a Pipeline sees transformed X and y as given."""
     X, y = make_data(N_SAMPLES, 0)
-    scaled = StandardScaler().fit_transform(X)
+    scaled = scaler_for(X).fit_transform(X)
     expected = unfitted(estimator_orig).fit(scaled, y)
-    pipe = make_pipeline(StandardScaler(), unfitted(estimator_orig)).fit(X, y)
+    pipe = make_pipeline(scaler_for(X), unfitted(estimator_orig)).fit(X, y)
     must_be_equal(
         pipe.transform(X),
         expected.transform(scaled),
@@ -131,7 +132,7 @@ def check_grid_search(name, estimator_orig, make_data):
 def check_cross_validate(name, estimator_orig, make_data):
     """Check `cross_validate` with several metrics and two jobs, and with `score`.
 
-    X may be a DataFrame and y any container.
+    X may be a DataFrame, or a Series of bags, and y any container.
     """
     X, y = make_data(N_SAMPLES, 0)
     scorers = {"several": make_retrieval_scorer(["recall@5", "mrr"]), "score": None}
@@ -149,8 +150,7 @@ def check_cross_validate(name, estimator_orig, make_data):
         f"{name} in cross_validate: score must equal the scorer's mrr",
         atol=1e-3,
     )
-    pandas = optional_module("pandas")
-    given = pandas.DataFrame(X).add_prefix("feature ") if pandas is not None else X
+    given = with_feature_names(X)
     for container, same_y in y_containers(y):
         result = cross_validate(
             unfitted(estimator_orig), given, same_y, cv=2, error_score="raise"
@@ -218,8 +218,10 @@ def _search(estimator_orig, make_data, request):
 
 def _groups_of(X_seen, X):
     """Return the group of each row: two or three that follow each other in `X`."""
+    known = first_items(X)
     rows = [
-        int(np.flatnonzero((X == row).all(axis=1))[0]) for row in np.asarray(X_seen)
+        int(np.flatnonzero((known == row).all(axis=1))[0])
+        for row in first_items(X_seen)
     ]
     return np.array([f"group {2 * row // 5}" for row in rows])
 

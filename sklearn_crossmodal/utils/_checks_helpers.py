@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import numpy as np
 from sklearn.base import clone
 
+from ._checks_views import with_bad_bag, with_bad_number
+
 N_SAMPLES = 40
 FIT_ERRORS = (ValueError, TypeError)
 
@@ -87,6 +89,32 @@ def must_embed_alike(estimator, other, X, y, message):
         must_be_equal(actual, expected, f"{message} ({view})")
 
 
+def must_fit_alike(name, estimator_orig, family):
+    """Fail unless what says the same in several containers has one result.
+
+    `family` is a list of ``(description, X, y)``; the first is the reference.
+    """
+    kept = None
+    for container, X, y in family:
+        estimator = unfitted(estimator_orig).fit(X, y)
+        result = *both(estimator, X, y), estimator.score(X, y)
+        kept = kept or result
+        calls = ("fit(X, y).transform(X)", "transform_y(y)", "score(X, y)")
+        for call, actual, expected in zip(calls, result, kept, strict=True):
+            must_be_close(
+                actual,
+                expected,
+                f"{name}.{call} with {container} must equal that with {family[0][0]}",
+            )
+
+
+def must_raise_each(errors, why, calls, match=None):
+    """Fail unless each of the named `calls` raises."""
+    for where, call in calls.items():
+        with must_raise(errors, f"{why} at {where}", match=match):
+            call()
+
+
 def fitted_attributes(estimator):
     """Return the names of the attributes that `fit` has set."""
     return {
@@ -98,12 +126,12 @@ def fitted_attributes(estimator):
 
 def bad_fits(X, y):
     """Yield ``(description, arguments)`` of calls of `fit` that must be refused."""
-    X_nan, X_inf = X.copy(), X.copy()
-    X_nan[3, 1], X_inf[3, 1] = np.nan, np.inf
     yield "X and y of different lengths", (X, y[:-1])
     yield "y=None", (X, None)
-    yield "NaN in X", (X_nan, y)
-    yield "infinity in X", (X_inf, y)
+    yield "NaN in X", (with_bad_number(X, np.nan), y)
+    yield "infinity in X", (with_bad_number(X, np.inf), y)
+    for what, X_bad in with_bad_bag(X):
+        yield f"{what} of X", (X_bad, y)
     yield "no rows", (X[:0], y[:0])
     yield "one row", (X[:1], y[:1])
     yield "groups of another length", (X, y, np.arange(len(X) - 1))

@@ -1,15 +1,12 @@
 """Checks of what a two-view estimator does with its input, good and bad."""
 
 import copy
-import tempfile
-from pathlib import Path
 
 import numpy as np
-from scipy import sparse
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 
-from ._checks_data import kind_of, optional_module
+from ._checks_containers import readonly_maps, x_families
 from ._checks_helpers import (
     FIT_ERRORS,
     N_SAMPLES,
@@ -21,8 +18,21 @@ from ._checks_helpers import (
     must_be_close,
     must_be_equal,
     must_embed_alike,
+    must_fit_alike,
     must_raise,
+    must_raise_each,
     unfitted,
+)
+from ._checks_views import (
+    fullest_row,
+    kind_of,
+    narrower,
+    take,
+    wider,
+    width,
+    with_bad_bag,
+    with_bad_number,
+    with_bad_row,
 )
 
 
@@ -76,60 +86,42 @@ def check_nonfinite(name, estimator_orig, make_data):
     """Check that NaN and infinity, in X and in a numeric y, are errors."""
     estimator, X, y = fitted(estimator_orig, make_data)
     for bad in (np.nan, np.inf, -np.inf):
-        X_bad = X.copy()
-        X_bad[3, 1] = bad
-        why = f"{name} must refuse {bad} in X"
-        with must_raise(ValueError, f"{why} at fit"):
-            unfitted(estimator_orig).fit(X_bad, y)
-        with must_raise(ValueError, f"{why} at transform"):
-            estimator.transform(X_bad)
-        y_bad = _with_bad_number(y, bad)
-        if y_bad is None:
-            continue
-        why = f"{name} must refuse {bad} in y"
-        with must_raise(ValueError, f"{why} at fit"):
-            unfitted(estimator_orig).fit(X, y_bad)
-        with must_raise(ValueError, f"{why} at transform_y"):
-            estimator.transform_y(y_bad)
+        calls = _calls_with_x(estimator_orig, estimator, with_bad_number(X, bad), y)
+        must_raise_each(ValueError, f"{name} must refuse {bad} in X", calls)
+        y_bad = with_bad_number(y, bad)
+        if y_bad is not None:
+            calls = _calls_with_y(estimator_orig, estimator, X, y_bad)
+            must_raise_each(ValueError, f"{name} must refuse {bad} in y", calls)
 
 
-def _with_bad_number(y, bad):
-    """Return `y` with one bad number; None if it holds texts."""
-    if kind_of(y) == "bags":
-        bags = [bag.copy() for bag in y]
-        bags[3][0, 1] = bad
-        return bags
-    if kind_of(y) == "numbers":
-        y = y.astype(np.float64)
-        y[3, 1] = bad
-        return y
-    return None
+def _calls_with_x(estimator_orig, estimator, X_bad, y):
+    return {
+        "fit": lambda: unfitted(estimator_orig).fit(X_bad, y),
+        "transform": lambda: estimator.transform(X_bad),
+    }
+
+
+def _calls_with_y(estimator_orig, estimator, X, y_bad):
+    return {
+        "fit": lambda: unfitted(estimator_orig).fit(X, y_bad),
+        "transform_y": lambda: estimator.transform_y(y_bad),
+    }
 
 
 def check_bad_items(name, estimator_orig, make_data):
     """Check that a row that is no item, or has none, is an error that names the row.
 
-    Texts: None, bytes, a number, an empty list. Bags: an empty one, one of another
-    width. Numbers: rows of different lengths.
+    Texts: None, bytes, a number, an empty list. Bags, of X too: an empty one, one of
+    another width. Numbers: rows of different lengths.
     """
     estimator, X, y = fitted(estimator_orig, make_data)
-    for bad in _bad_rows(y):
-        y_bad = list(y)
-        y_bad[3] = bad
-        why = f"{name} must refuse a row of y that is {bad!r:.40}"
-        match = None if kind_of(y) == "numbers" else r"\b3\b"
-        with must_raise(FIT_ERRORS, f"{why} at fit", match=match):
-            unfitted(estimator_orig).fit(X, y_bad)
-        with must_raise(FIT_ERRORS, f"{why} at transform_y", match=match):
-            estimator.transform_y(y_bad)
-
-
-def _bad_rows(y):
-    if kind_of(y) == "bags":
-        return [y[3][:0], y[3][:, :-1]]
-    if kind_of(y) == "numbers":
-        return [y[3, :-1]]
-    return [None, b"a dog", 3.5, [], ["a dog", None]]
+    match = None if kind_of(y) == "numbers" else r"\b3\b"
+    for what, y_bad in with_bad_row(y):
+        calls = _calls_with_y(estimator_orig, estimator, X, y_bad)
+        must_raise_each(FIT_ERRORS, f"{name} must refuse {what} of y", calls, match)
+    for what, X_bad in with_bad_bag(X):
+        calls = _calls_with_x(estimator_orig, estimator, X_bad, y)
+        must_raise_each(FIT_ERRORS, f"{name} must refuse {what} of X", calls, r"\b3\b")
 
 
 def check_empty_input(name, estimator_orig, make_data):
@@ -149,39 +141,42 @@ def check_empty_input(name, estimator_orig, make_data):
 
 
 def check_one_sample(name, estimator_orig, make_data):
-    """Check that one pair cannot be fitted, while one row can be embedded."""
+    """Check that one pair cannot be fitted, while one row can be embedded.
+
+    One row is one pair, however many items it has.
+    """
     estimator, X, y = fitted(estimator_orig, make_data)
+    row = [fullest_row(X)]
+    X, y = take(X, row), take(y, row)
     fresh = unfitted(estimator_orig)
     with must_raise(
         ValueError, f"{name}.fit must refuse one pair: it has nothing to tell apart"
     ):
-        fresh.fit(X[:1], y[:1])
+        fresh.fit(X, y)
     must(
         not fitted_attributes(fresh),
         f"{name} is half-fitted after it refused one pair: {fitted_attributes(fresh)}.",
     )
-    for view, embedded in zip("Xy", both(estimator, X[:1], y[:1]), strict=True):
+    for view, embedded in zip("Xy", both(estimator, X, y), strict=True):
         must(
             embedded.shape[0] == 1 and embedded.ndim == 2,
             f"{name} must embed one row of {view} as one row; got {embedded.shape}.",
         )
-    must_be_close(
-        estimator.score(X[:1], y[:1]), 1.0, f"{name}.score of one pair must be 1"
-    )
+    must_be_close(estimator.score(X, y), 1.0, f"{name}.score of one pair must be 1")
 
 
 def check_n_features(name, estimator_orig, make_data):
     """Check that `transform` refuses another number of features than in `fit`."""
     estimator, X, _ = fitted(estimator_orig, make_data)
     must(
-        estimator.n_features_in_ == X.shape[1],
-        f"{name}.n_features_in_ must be {X.shape[1]}.",
+        estimator.n_features_in_ == width(X),
+        f"{name}.n_features_in_ must be {width(X)}.",
     )
-    for other in (X[:, :-1], np.hstack([X, X[:, :1]])):
+    for other in (narrower(X), wider(X)):
         with must_raise(
             ValueError,
-            f"{name}.transform must refuse {other.shape[1]} features",
-            match=str(X.shape[1]),
+            f"{name}.transform must refuse {width(other)} features",
+            match=str(width(X)),
         ):
             estimator.transform(other)
 
@@ -244,13 +239,7 @@ def check_readonly_memmap(name, estimator_orig, make_data):
     """Check that read-only memory maps, also of a numeric y, do as well as arrays."""
     X, y = make_data(N_SAMPLES, 0)
     expected = unfitted(estimator_orig).fit(X, y)
-    with tempfile.TemporaryDirectory() as folder:
-        X_map = _readonly_map(X, Path(folder) / "X.npy")
-        y_map = y
-        if isinstance(y, np.ndarray) and not y.dtype.hasobject:
-            y_map = _readonly_map(y, Path(folder) / "y.npy")
-        elif kind_of(y) == "bags":
-            y_map = [_readonly(bag.copy()) for bag in y]
+    with readonly_maps(X) as X_map, readonly_maps(y) as y_map:
         estimator = unfitted(estimator_orig).fit(X_map, y_map)
         for view, actual, reference in zip(
             "Xy", both(estimator, X_map, y_map), both(expected, X, y), strict=True
@@ -266,45 +255,17 @@ def check_readonly_memmap(name, estimator_orig, make_data):
         del X_map, y_map
 
 
-def _readonly_map(array, path):
-    np.save(path, array)
-    return np.load(path, mmap_mode="r")
-
-
-def _readonly(array):
-    array.flags.writeable = False
-    return array
-
-
 def check_x_containers(name, estimator_orig, make_data):
-    """Check that X may be a list or a DataFrame, and sparse where the tags say so."""
+    """Check that X may be a list or a DataFrame, and sparse where the tags say so.
+
+    Bags may come in a tuple, an object array or a Series (by position, whatever its
+    index), those of one size in a 3-D array, and those of one vector in a 2-D array.
+    """
     X, y = make_data(N_SAMPLES, 0)
-    X[np.abs(X) < 0.5] = 0
-    expected = unfitted(estimator_orig).fit(X, y)
-    for container, same_X in _x_containers(X, estimator_orig):
-        estimator = unfitted(estimator_orig).fit(same_X, y)
-        results = zip(both(estimator, same_X, y), both(expected, X, y), strict=True)
-        for view, (actual, reference) in zip("Xy", results, strict=True):
-            must_be_close(
-                actual,
-                reference,
-                f"{name}: embeddings of {view} with X as {container} must equal those "
-                "with an array",
-            )
-        must_be_close(
-            estimator.score(same_X, y),
-            expected.score(X, y),
-            f"{name}.score with X as {container} must equal that with an array",
+    takes_sparse = get_tags(estimator_orig).input_tags.sparse
+    for family in x_families(X, takes_sparse=takes_sparse):
+        must_fit_alike(
+            name,
+            estimator_orig,
+            [(f"X as {container}", same_X, y) for container, same_X in family],
         )
-
-
-def _x_containers(X, estimator):
-    yield "a list of lists", X.tolist()
-    pandas = optional_module("pandas")
-    if pandas is not None:
-        columns = [f"feature {i}" for i in range(X.shape[1])]
-        index = np.random.RandomState(0).permutation(len(X))
-        yield "a DataFrame", pandas.DataFrame(X, columns=columns, index=index)
-    if get_tags(estimator).input_tags.sparse:
-        for container in (sparse.csr_matrix, sparse.csr_array, sparse.csc_array):
-            yield f"a {container.__name__}", container(X)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ._checks_data import loaded_torch
 from ._checks_helpers import must, unfitted
+from ._checks_views import arrays_of
 
 
 def check_training_data_released(name, estimator_orig, make_data, light_params=None):
@@ -20,12 +21,15 @@ def check_training_data_released(name, estimator_orig, make_data, light_params=N
     n_samples = 53  # no usual size, so that what has it comes from the data
     for params in ({}, light_params or {}):
         X, y = make_data(n_samples, 0)
-        alive = weakref.ref(X)
-        size = X.size
+        alive = [weakref.ref(array) for array in arrays_of(X)]
+        size = sum(array.size for array in arrays_of(X))
         estimator = unfitted(estimator_orig, **params).fit(X, y)
         del X, y
         gc.collect()
-        must(alive() is None, f"{name}.fit must not keep X, nor a view of it.")
+        must(
+            not any(array() is not None for array in alive),
+            f"{name}.fit must not keep X, nor a view of it.",
+        )
         for thing in _reachable(estimator):
             must(
                 _n_values(thing) != size,

@@ -5,14 +5,8 @@ from unittest import SkipTest
 import numpy as np
 
 from ..metrics import make_retrieval_scorer, mean_reciprocal_rank
-from ._checks_data import (
-    kind_of,
-    narrow_containers,
-    optional_module,
-    several_items,
-    take,
-    y_containers,
-)
+from ._checks_containers import in_pandas, y_families
+from ._checks_data import optional_module
 from ._checks_helpers import (
     N_SAMPLES,
     both,
@@ -22,8 +16,10 @@ from ._checks_helpers import (
     must_be_close,
     must_be_equal,
     must_embed_alike,
+    must_fit_alike,
     unfitted,
 )
+from ._checks_views import kind_of, several_items, take
 from ._containers import flatten_items
 
 
@@ -166,42 +162,42 @@ def check_y_containers(name, estimator_orig, make_data):
     """Check that the container of the second view makes no difference, in any method.
 
     A list, a tuple, arrays, a Series (by position, whatever its index), one text or a
-    list of one; a 1-D array and a column; bags in a list or a 3-D array.
+    list of one; a 1-D array and a column; bags in a list or a 3-D array, those of one
+    vector in a 2-D array.
     """
     X, y = make_data(N_SAMPLES, 0)
-    for family in ([("a list or array", y), *y_containers(y)], *narrow_containers(y)):
-        kept = None
-        for container, same_y in family:
-            estimator = unfitted(estimator_orig).fit(X, same_y)
-            result = *both(estimator, X, same_y), estimator.score(X, same_y)
-            kept = kept or result
-            calls = ("fit(X, y).transform(X)", "transform_y(y)", "score(X, y)")
-            for call, actual, expected in zip(calls, result, kept, strict=True):
-                must_be_close(
-                    actual,
-                    expected,
-                    f"{name}.{call} with y as {container} must equal that with "
-                    f"{family[0][0]}",
-                )
+    for family in y_families(y):
+        must_fit_alike(
+            name,
+            estimator_orig,
+            [(f"y as {container}", X, same_y) for container, same_y in family],
+        )
 
 
 def check_several_items(name, estimator_orig, make_data):
     """Check that a row of several items is their mean, of unit length for cosine.
 
     There is one output row for each row, however many items it has; a row of one item
-    is that item.
+    is that item. So it is for both views, if both have several.
     """
-    estimator, _, y = fitted(estimator_orig, make_data)
-    items, rows, chunks = several_items(y)
-    embedded = estimator.transform_y(items).astype(np.float64)
+    estimator, X, y = fitted(estimator_orig, make_data)
+    for method, view in (("transform", X), ("transform_y", y)):
+        if kind_of(view) != "numbers":
+            _must_give_means(name, estimator, method, view)
+
+
+def _must_give_means(name, estimator, method, view):
+    embed = getattr(estimator, method)
+    items, rows, chunks = several_items(view)
+    embedded = embed(items).astype(np.float64)
     expected = np.array([embedded[chunk].mean(axis=0) for chunk in chunks])
     if getattr(estimator, "similarity", "cosine") == "cosine":
         several = np.array([len(chunk) > 1 for chunk in chunks])
         expected[several] /= np.linalg.norm(expected[several], axis=1, keepdims=True)
     must_be_close(
-        estimator.transform_y(rows),
+        embed(rows),
         expected,
-        f"{name}.transform_y must give each row the (normalised) mean of its items",
+        f"{name}.{method} must give each row the (normalised) mean of its items",
     )
 
 
@@ -280,12 +276,10 @@ def check_set_output_pandas(name, estimator_orig, make_data):
     plain = both(estimator, X, y)
     index = [f"row {i}" for i in range(len(X))]
     estimator.set_output(transform="pandas")
-    frames = {"transform(X)": estimator.transform(pandas.DataFrame(X, index=index))}
-    indexed = [c for _, c in y_containers(y) if hasattr(c, "set_axis")]
-    if indexed:
-        frames["transform_y(y)"] = estimator.transform_y(indexed[0].set_axis(index))
-    else:  # bags have no container with an index
-        frames["transform_y(y)"] = estimator.transform_y(y).set_axis(index)
+    frames = {
+        "transform(X)": estimator.transform(in_pandas(X, index)),
+        "transform_y(y)": estimator.transform_y(in_pandas(y, index)),
+    }
     for (call, frame), expected in zip(frames.items(), plain, strict=True):
         must(
             isinstance(frame, pandas.DataFrame),

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import estimator_html_repr, get_tags
 
+from ._checks_containers import with_feature_names
 from ._checks_data import optional_module
 from ._checks_helpers import (
     N_SAMPLES,
@@ -20,13 +21,15 @@ from ._checks_helpers import (
     must_raise,
     unfitted,
 )
+from ._checks_views import first_items, kind_of, narrower
 
 
 def check_tags(name, estimator_orig, make_data):
     """Check that tags say what the contract says, and silence no checks.
 
     `y` is required and float32 comes out. An estimator that takes 2-D arrays must not
-    deny it, or scikit-learn's `check_estimator` runs one check and looks green.
+    deny it, or scikit-learn's `check_estimator` runs one check and looks green. One
+    that takes bags in X takes 3-D arrays.
     """
     tags = get_tags(estimator_orig)
     must(tags.target_tags.required, f"{name}: target_tags.required must be True.")
@@ -41,6 +44,10 @@ def check_tags(name, estimator_orig, make_data):
     must(
         not (takes_arrays and silent),
         f"{name} takes 2-D arrays, but its tags silence check_estimator.",
+    )
+    must(
+        kind_of(X) != "bags" or tags.input_tags.three_d_array,
+        f"{name} takes bags in X: input_tags.three_d_array must be True.",
     )
 
 
@@ -174,13 +181,16 @@ def _through_joblib(estimator):
 
 
 def check_refit_forgets(name, estimator_orig, make_data):
-    """Check that fitting on A and then on B equals fitting on B only."""
+    """Check that fitting on A and then on B equals fitting on B only.
+
+    A has feature names, which B has not.
+    """
     estimator, X, y = fitted(estimator_orig, make_data)
-    pandas = optional_module("pandas")
-    if pandas is not None:
-        estimator.fit(pandas.DataFrame(X).add_prefix("feature "), y)
+    estimator.fit(with_feature_names(first_items(X)), y)
     X_b, y_b = make_data(N_SAMPLES // 2, 1)
-    X_b, y_b = X_b[:, :-2], y_b[::-1]
+    X_b, y_b = narrower(X_b, by=2), y_b[::-1]
+    if "texts" not in kind_of(y_b):
+        y_b = narrower(y_b)
     expected = unfitted(estimator_orig).fit(X_b, y_b)
     estimator.fit(X_b, y_b)
     must_embed_alike(

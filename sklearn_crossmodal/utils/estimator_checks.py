@@ -17,7 +17,7 @@ from ._checks_composition import (
     check_routing_on,
     check_two_two_view_steps,
 )
-from ._checks_data import as_make_data, kind_of
+from ._checks_data import as_make_data
 from ._checks_helpers import has_parameter
 from ._checks_inputs import (
     check_bad_items,
@@ -60,6 +60,7 @@ from ._checks_state import (
     check_tags,
     check_y_transformer,
 )
+from ._checks_views import kind_of
 
 __all__ = [
     "check_two_view_estimator",
@@ -107,13 +108,13 @@ _CHECKS = (
 )
 
 
-def _yield_checks(estimator, y, light_params, strong_params):
-    """Yield the checks that apply to this estimator with this kind of second view."""
+def _yield_checks(estimator, views, light_params, strong_params):
+    """Yield the checks that apply to this estimator with views of these kinds."""
     yield from _CHECKS
     yield partial(check_pairs_stay_paired, strong_params=strong_params)
     yield partial(check_training_data_released, light_params=light_params)
     yield partial(check_pickle_size, light_params=light_params)
-    if kind_of(y) != "numbers":
+    if any(kind_of(view) != "numbers" for view in views):
         yield check_several_items
     if has_parameter(estimator, "random_state"):
         yield check_same_seed
@@ -137,7 +138,7 @@ def two_view_checks_generator(
     estimator : estimator instance
         Unfitted; it is cloned and never changed.
     make_data : str or callable, default="vectors"
-        The kind of second view; see `check_two_view_estimator`.
+        The kind of data; see `check_two_view_estimator`.
     light_params, strong_params : dict, default=None
         See `check_two_view_estimator`.
 
@@ -163,8 +164,8 @@ def two_view_checks_generator(
         )
     make_data, _ = as_make_data(make_data)
     name = type(estimator).__name__
-    _, y = make_data(2, 0)
-    for check in _yield_checks(estimator, y, light_params, strong_params):
+    views = make_data(2, 0)
+    for check in _yield_checks(estimator, views, light_params, strong_params):
         yield estimator, partial(check, name, make_data=make_data)
 
 
@@ -181,18 +182,23 @@ def check_two_view_estimator(
     estimator : estimator instance
         Unfitted; it is cloned and never changed. Give it a small model: it is fitted
         some hundred times, mostly on 40 rows. `n_components` must be at least 3.
-    make_data : {"vectors", "tokens", "texts", "several_texts", "bags"} or callable, \
-            default="vectors"
-        The kind of second view that the estimator takes.
+    make_data : {"vectors", "tokens", "texts", "several_texts", "bags", "bag_pairs"} \
+            or callable, default="vectors"
+        The kind of second view that the estimator takes, with a first view `X` that is
+        a 2-D array of floats:
 
         - ``"vectors"``: 2-D array of floats;
         - ``"tokens"``: 2-D array of non-negative integers, 0 being padding;
         - ``"texts"``: list of str;
         - ``"several_texts"``: list of lists of str of different lengths;
-        - ``"bags"``: list of 2-D arrays of different lengths;
-        - a callable ``make_data(n_samples, random_state)`` that returns `X`, a 2-D
-          array of floats, and `y`, of one of these kinds: paired rows that can be
-          learned, from the same distribution for every `random_state`.
+        - ``"bags"``: list of 2-D arrays of different lengths.
+
+        ``"bag_pairs"`` has bags in both views: `X` too is a list of 2-D arrays. A row
+        of one vector may then come as a row of a 2-D array.
+
+        A callable ``make_data(n_samples, random_state)`` returns `X`, a 2-D array of
+        floats or a list of them, and `y`, of one of these kinds: paired rows that can
+        be learned, from the same distribution for every `random_state`.
     light_params : dict, default=None
         Parameters with which the fitted estimator keeps nothing that grows with the
         training data, when by default it documents that it does:
