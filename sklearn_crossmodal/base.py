@@ -18,13 +18,8 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 
-from .utils._containers import (
-    as_rows,
-    flatten_items,
-    holds_text,
-    repeat_rows,
-    unflatten_items,
-)
+from .utils._bags import repeat_rows
+from .utils._containers import as_rows, flatten_items, holds_text, unflatten_items
 from .utils._ids import check_ids
 from .utils._sklearn import clone_parametrized, num_samples, wrap_output
 

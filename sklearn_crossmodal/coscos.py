@@ -207,7 +207,7 @@ class CosCosEmbedder(BagEmbedder):
     References
     ----------
     .. [1] G. Synnaeve, M. Versteegh, E. Dupoux, "Learning words from images and
-       speech", NIPS Workshop on Learning Semantics, 2014.
+       speech", 2014.
     .. [2] A. Miech, J.-B. Alayrac, L. Smaira, I. Laptev, J. Sivic, A. Zisserman,
        "End-to-end learning of visual representations from uncurated instructional
        videos", CVPR 2020.
@@ -390,7 +390,7 @@ class CosCosEmbedder(BagEmbedder):
         return x, y, masks
 
     def _warn(self, message):
-        warnings.warn(message, ConvergenceWarning, stacklevel=6)
+        warnings.warn(message, ConvergenceWarning, stacklevel=7)
 
 
 def _is_collapsed(x, y, masks):

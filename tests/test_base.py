@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import sparse
 from sklearn import clone, config_context
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -24,13 +25,14 @@ from sklearn_crossmodal import (
     embed_y,
     flatten_items,
     make_retrieval_scorer,
+    unflatten_items,
 )
 from sklearn_crossmodal.base import (
     TwoViewEmbedder,
     embed_pairs,
     get_two_view_estimator,
 )
-from sklearn_crossmodal.utils._containers import pool_rows
+from sklearn_crossmodal.utils._bags import pool_rows
 
 COLOURS = np.array(["red", "blue", "green", "black"])
 SHAPES = np.array(["circle", "square", "star", "ring"])
@@ -424,6 +426,108 @@ def test_cube_equals_a_list_of_its_slices(cube):
         np.testing.assert_array_equal(one, other)
 
 
+@quick
+@given(
+    st.lists(st.integers(1, 4), min_size=1, max_size=8),
+    st.sampled_from([sparse.csr_array, sparse.csr_matrix, sparse.csc_array,
+                     sparse.coo_array, sparse.coo_matrix]),
+    st.booleans(),
+)  # fmt: skip
+def test_sparse_bags_go_apart_as_dense_ones_do(sizes, convert, mixed):
+    values = np.arange(sum(sizes) * 3).reshape(-1, 3) % 4 * 1.0
+    bags = np.split(values, np.cumsum(sizes)[:-1])
+    as_given = [bag if mixed and i % 2 else convert(bag) for i, bag in enumerate(bags)]
+    items, rows = flatten_items(as_given)
+    assert sparse.issparse(items)
+    np.testing.assert_array_equal(items.toarray(), values)
+    np.testing.assert_array_equal(rows, flatten_items(bags)[1])
+
+
+def test_a_sparse_view_is_its_items():
+    y = sparse.csr_array(np.eye(3))
+    items, rows = flatten_items(y)
+    assert items is y
+    np.testing.assert_array_equal(rows, [0, 1, 2])
+
+
+# ... and back
+
+SIZES = st.lists(st.integers(0, 4), min_size=1, max_size=8)
+
+
+@quick
+@given(ROWS_OF_TEXT)
+def test_texts_that_went_apart_come_together(y):
+    assert unflatten_items(*flatten_items(y)) == y
+
+
+@quick
+@given(
+    SIZES,
+    st.integers(1, 4),
+    st.sampled_from([np.asarray, np.asfortranarray, pd.DataFrame, sparse.csr_array,
+                     sparse.csr_matrix]),
+    st.sampled_from([np.int64, np.int32, np.uint8, list]),
+)  # fmt: skip
+def test_items_come_together_into_rows_that_may_be_empty(sizes, width, convert, kind):
+    values = np.arange(sum(sizes) * width, dtype=float).reshape(-1, width)
+    rows = np.repeat(np.arange(len(sizes)), sizes)
+    rows = rows.tolist() if kind is list else rows.astype(kind)
+    bags = unflatten_items(convert(values), rows, n_rows=len(sizes))
+    assert [bag.shape for bag in bags] == [(size, width) for size in sizes]
+    for bag, expected in zip(
+        bags, np.split(values, np.cumsum(sizes)[:-1]), strict=True
+    ):
+        assert type(bag) is type(convert(values))
+        dense = bag.toarray() if sparse.issparse(bag) else bag
+        np.testing.assert_array_equal(dense, expected)
+
+
+@quick
+@given(SIZES)
+def test_rows_are_counted_up_to_the_last_that_has_an_item(sizes):
+    items = [f"item {i}" for i in range(sum(sizes))]
+    rows = np.repeat(np.arange(len(sizes)), sizes)
+    bags = unflatten_items(items, rows)
+    last = max((row for row, size in enumerate(sizes) if size), default=-1)
+    assert [len(bag) for bag in bags] == sizes[: last + 1]
+    assert [item for bag in bags for item in bag] == items
+
+
+@pytest.mark.parametrize("rows", [[], np.array([]), np.array([], dtype=int), ()])
+def test_no_items_are_rows_without_any(rows):
+    assert unflatten_items([], rows) == []
+    assert unflatten_items([], rows, n_rows=0) == []
+    assert unflatten_items([], rows, n_rows=3) == [[], [], []]
+    bags = unflatten_items(np.empty((0, 2)), rows, n_rows=2)
+    assert [bag.shape for bag in bags] == [(0, 2), (0, 2)]
+
+
+@pytest.mark.parametrize(
+    "rows, n_rows, message",
+    [
+        ([0, 1], None, r"rows has shape \(2,\).*each of 3 items"),
+        ([0, 1, 2, 3], None, r"rows has shape \(4,\).*each of 3 items"),
+        ([[0], [1], [2]], None, r"rows has shape \(3, 1\)"),
+        (0, None, r"rows has shape \(\)"),
+        ([0.0, 1.0, 2.0], None, "dtype float64.*one integer"),
+        (["0", "1", "2"], None, "one integer"),
+        ([True, True, True], None, "dtype bool"),
+        ([0, 2, 1], None, "non-decreasing"),
+        ([1, 1, 0], None, "non-decreasing"),
+        (np.array([1, 1, 0], dtype=np.uint8), None, "non-decreasing"),
+        (np.array([0, 2, 1], dtype=np.uint64), 3, "non-decreasing"),
+        ([-1, 0, 1], None, "non-decreasing, from 0"),
+        ([-2, -1, -1], None, "non-decreasing, from 0"),
+        ([0, 1, 2], 2, "from 0 to n_rows - 1 = 1"),
+        ([0, 1, 2], 0, "n_rows"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused(rows, n_rows, message):
+    with pytest.raises(ValueError, match=message):
+        unflatten_items(["a", "b", "c"], rows, n_rows=n_rows)
+
+
 def test_numbers_become_columns_or_stay_rows():
     items, rows = flatten_items([3, 1, 2])
     np.testing.assert_array_equal(items, [[3], [1], [2]])
@@ -489,7 +593,7 @@ HOSTILE = {
     "tokenised rows": ([[["a", "dog"]], [["cat"]]], TypeError, "Row 0 .*list"),
     "empty row": ([["a"], []], ValueError, "Row 1 .*empty"),
     "empty first row": ([[], ["a"]], ValueError, "Row 0 .*empty"),
-    "empty rows only": ([[], []], ValueError, "Row 0 .*empty"),
+    "empty rows only": ([[], []], ValueError, "Rows 0 and 1 .*empty"),
     "empty array row": ([np.array(["a"]), np.array([])], ValueError, "Row 1"),
     "ragged numbers": ([[1, 2], [3]], ValueError, "list of 2-D arrays"),
     "complex": (np.ones((2, 2), dtype=complex), ValueError, "[Cc]omplex"),
@@ -500,7 +604,28 @@ HOSTILE = {
     "bag and vector": ([np.ones((1, 2)), np.ones(2)], ValueError, "row 1"),
     "bag and None": ([np.ones((1, 2)), None], ValueError, "row 1"),
     "empty bag": ([np.ones((1, 2)), np.ones((0, 2))], ValueError, "Row 1 .*empty"),
-    "cube of empty bags": (np.ones((2, 0, 3)), ValueError, "Row 0 .*empty"),
+    "empty list for a bag": ([np.ones((1, 2)), []], ValueError, "Row 1 .* no item"),
+    "empty first bag": ([[], np.ones((1, 2))], ValueError, "Row 0 of y has no item"),
+    "empty bags": (
+        [np.ones((0, 2)), np.ones((1, 2)), np.empty(0)],
+        ValueError,
+        "Rows 0 and 2 of y have no item",
+    ),
+    "empty bags only": ([np.ones((0, 2))] * 12, ValueError, "Rows 0, 1.* 2 more of y"),
+    "empty sparse bag": (
+        [sparse.csr_array((1, 2)), sparse.csr_array((0, 2))],
+        ValueError,
+        "Row 1 of y has no item",
+    ),
+    "sparse bags of two widths": (
+        [sparse.csr_array((1, 2)), sparse.csr_array((1, 3))],
+        ValueError,
+        "row 1",
+    ),
+    "None and bag": ([None, np.ones((1, 2))], ValueError, "row 0"),
+    "number and bag": ([1.5, np.ones((1, 2))], ValueError, "row 0"),
+    "vector and bag": ([np.ones(2), np.ones((1, 2))], ValueError, "row 0"),
+    "cube of empty bags": (np.ones((2, 0, 3)), ValueError, "Rows 0 and 1 .*empty"),
 }
 
 

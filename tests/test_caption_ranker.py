@@ -824,7 +824,7 @@ def test_an_unknown_loss_lists_the_valid_ones():
 
 
 def test_rows_that_are_all_empty_lists():
-    with pytest.raises(ValueError, match=r"Row 0 .*empty list"):
+    with pytest.raises(ValueError, match=r"Rows 0, 1, .*empty list"):
         make().fit(X, [[]] * 6)
 
 

@@ -22,8 +22,9 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import assert_all_finite, check_is_fitted
 
 from sklearn_crossmodal.base import TwoViewEmbedder, flatten_items
+from sklearn_crossmodal.utils._bags import pool_rows
 from sklearn_crossmodal.utils._checks_data import make_two_views
-from sklearn_crossmodal.utils._containers import as_rows, holds_bags, pool_rows
+from sklearn_crossmodal.utils._containers import as_rows, holds_bags
 from sklearn_crossmodal.utils.estimator_checks import (
     check_two_view_estimator,
     parametrize_with_two_view_checks,

@@ -41,8 +41,9 @@ class _PairLoss(nn.Module):
             Items of both views, of any length.
         pairs : dict of tensors
             ``"same"`` and ``"different"``, of shape (n_x, n_y): how often each pair
-            counts as such, or booleans. ``"x_rows"`` (n_x,) and ``"y_rows"`` (n_y,):
-            the row of each item, from 0; only `MILNCE` needs them.
+            counts as such, or booleans (which the softmax losses make of any number).
+            ``"x_rows"`` (n_x,) and ``"y_rows"`` (n_y,): the row of each item, from 0;
+            only `MILNCE` needs them.
 
         Returns
         -------
@@ -154,7 +155,8 @@ class _SoftmaxLoss(_PairLoss):
     def _loss(self, s, pairs):
         same, different = pairs["same"] > 0, pairs["different"] > 0
         losses = self._losses(s * capped_scale(self.log_scale), same, different, pairs)
-        return losses.mean() if self.reduction == "mean" else losses.sum()
+        total = losses.sum()  # of nothing, 0: its mean would be no number
+        return total / max(1, len(losses)) if self.reduction == "mean" else total
 
 
 class PairInfoNCE(_SoftmaxLoss):
@@ -216,7 +218,7 @@ class MILNCE(_SoftmaxLoss):
             return _segment_logsumexp(torch.cat(by_item), torch.cat((x_rows, y_rows)))
 
         positives = log_sum_exp(same, same & ~own)
-        return softplus(log_sum_exp(different, different) - positives)
+        return softplus(log_sum_exp(different, different & ~own) - positives)
 
 
 def _segment_logsumexp(values, segments):

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..utils._containers import flatten_items, pool_rows
+from ..utils._bags import pool_rows
+from ..utils._containers import flatten_items
 from ._names import DEFAULT_METRICS
 from ._retrieval import chance_of_task, retrieval_metrics
 from ._scorer import evaluation_arguments

@@ -205,7 +205,7 @@ def word_learning_report(
     References
     ----------
     .. [1] G. Synnaeve, M. Versteegh and E. Dupoux, "Learning words from images and
-       speech", NIPS Workshop on Learning Semantics, 2014.
+       speech", 2014.
 
     Examples
     --------

@@ -9,20 +9,18 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import assert_all_finite
 
 from ..base import row_blocks
+from ..utils._bags import Bags, pool_rows, repeat_rows
 from ..utils._containers import (
     as_rows,
-    count_items,
-    flatten_items,
     holds_bags,
     holds_text,
     name_rows,
-    pool_rows,
-    select_rows,
-    stack_bags,
+    read_bags,
+    refuse_empty,
 )
 from ..utils._ids import encode_ids, ids_of_items
 from ..utils._sklearn import Interval, StrOptions, fit_context
-from ._bags import BagPairs, Bags
+from ._bags import BagPairs
 from ._embedder import NetEmbedder
 
 
@@ -68,8 +66,8 @@ class BagEmbedder(NetEmbedder):
             Rows of one group are the same thing: their items are same, and they are
             kept together by the validation split of early stopping.
         labels : array-like of shape (n_samples,) or list of lists, default=None
-            Class of each row, or of each item of `y` (the type of each spoken word):
-            see `labels_as`. Never used for splitting.
+            Class of each row, or of each item of `y` (the type of each spoken word), in
+            lists or one after the other: see `labels_as`. Never used for splitting.
 
         Returns
         -------
@@ -130,27 +128,27 @@ class BagEmbedder(NetEmbedder):
         if not holds_bags(X):
             X = super()._check_X(X, reset=reset)
             return Bags(X, np.ones(X.shape[0], dtype=np.int64))
-        n_rows = len(X)
-        if reset and n_rows < 2:
+        if reset and len(X) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs at least 2 rows of X, as one has nothing "
-                f"that is different; got {n_rows}."
+                f"that is different; got {len(X)}."
             )
-        if isinstance(X, list | tuple):
-            items, rows = stack_bags(X, "X")
-            counts = np.bincount(rows, minlength=n_rows)
-        else:
-            items, counts = X.reshape(-1, X.shape[2]), np.full(n_rows, X.shape[1])
-        self._refuse_empty(counts, "X")
-        return Bags(super()._check_X(items, reset=reset), counts)
+        bags = read_bags(X, "X")
+        self._refuse_empty(bags, "X", all_of_them=reset)
+        if bags.n_items:
+            bags.items = super()._check_X(bags.items, reset=reset)
+        return bags
 
-    def _refuse_empty(self, counts, name):
-        empty = np.flatnonzero(counts == 0)
-        if len(empty) and (self.empty_bags == "error" or len(empty) == len(counts)):
-            raise ValueError(
-                f"{name_rows(empty)} of {name} {'has' if len(empty) == 1 else 'have'} "
-                "no item. Drop such rows from X and y, or set empty_bags='drop'."
-            )
+    def _read_y(self, y):
+        bags = read_bags(y)
+        self._refuse_empty(bags, "y")
+        return bags
+
+    def _refuse_empty(self, bags, name, all_of_them=False):
+        """Refuse empty bags, unless they are dropped; and in fit, nothing else."""
+        if self.empty_bags == "error" or (all_of_them and not bags.n_items):
+            remedy = "drop such rows from X and y, or set empty_bags='drop'"
+            refuse_empty(bags.counts, name, remedy)
 
     def _check_pairs(self, X, y, metadata, *, reset):
         if self.negatives == "in_batch" and self.batch_size < 2:
@@ -165,35 +163,27 @@ class BagEmbedder(NetEmbedder):
                 f"{', '.join(self._losses_of_drawn_pairs)}; loss={self.loss!r} takes "
                 "all pairs of a batch."
             )
-        X, y, metadata = super()._check_pairs(X, y, metadata, reset=reset)
-        counts = count_items(y)
-        self._refuse_empty(counts, "y")
-        metadata["labels"] = _check_labels(metadata["labels"], counts)
-        X, y, metadata = self._drop_empty(X, y, counts, metadata)
-        _check_contrast(**metadata)
-        return X, y, metadata
+        X, y, metadata, _ = super()._check_pairs(X, y, metadata, reset=reset)
+        rows = self._rows_with_items(X, y)
+        labels = _check_labels(metadata["labels"], y.counts)
+        _check_contrast(metadata["groups"][rows], labels and labels.gather(rows)[0])
+        return X, y, {**metadata, "labels": labels}, rows
 
-    def _drop_empty(self, X, y, counts, metadata):
-        empty = np.flatnonzero((X.counts == 0) | (counts == 0))
-        if not len(empty):
-            return X, y, metadata
-        if len(X) - len(empty) < 2:
-            raise ValueError(
-                f"{name_rows(empty)} have no item in X or in y, which leaves "
-                f"{len(X) - len(empty)} of {len(X)} rows, and 2 are needed."
+    def _rows_with_items(self, X, y):
+        """Return the rows with items in both views; warn of the others."""
+        empty = (X.counts == 0) | (y.counts == 0)
+        rows = np.flatnonzero(~empty)
+        if len(rows) < len(X):
+            names = name_rows(np.flatnonzero(empty))
+            if len(rows) < 2:
+                raise ValueError(
+                    f"{names} have no item in X or in y, which leaves {len(rows)} of "
+                    f"{len(X)} rows, and 2 are needed."
+                )
+            warnings.warn(
+                f"{names} left out: no item in X or in y.", UserWarning, stacklevel=7
             )
-        warnings.warn(
-            f"{name_rows(empty)} left out: no item in X or in y.",
-            UserWarning,
-            stacklevel=6,
-        )
-        kept = np.setdiff1d(np.arange(len(X)), empty)
-        labels, groups = metadata["labels"], metadata["groups"]
-        selected = {
-            "groups": groups[kept],
-            "labels": labels and labels.select(kept),
-        }
-        return X.select(kept), select_rows(y, kept), selected
+        return rows
 
     def _pairs(self, X, items, rows, groups, labels):
         rows, counts = np.unique(rows, return_counts=True)
@@ -202,18 +192,10 @@ class BagEmbedder(NetEmbedder):
             Bags(self._transform_items(items), counts),
             rows,
             groups,
-            labels and labels.items[labels.take(rows)[0]],
+            labels and labels.gather(rows)[0],
             labels_as=self.labels_as,
             negatives=self.negatives,
         )
-
-    def _flatten_y(self, y):
-        y = as_rows(y)
-        if self.empty_bags == "error" or not holds_bags(y):
-            return flatten_items(y)
-        counts = count_items(y)
-        self._refuse_empty(counts, "y")
-        return stack_bags(y) if isinstance(y, list | tuple) else flatten_items(y)
 
     def _default_y_transformer(self, items):
         return StandardScaler(with_mean=not sparse.issparse(items))
@@ -245,6 +227,7 @@ class BagEmbedder(NetEmbedder):
                 "y_transformer must make one vector of real numbers of each item; got "
                 f"shape {items.shape} of dtype {items.dtype}."
             )
+        items = items.tocsr() if sparse.issparse(items) else items
         self._check_values(items)
         n_features = self._y_width()
         if n_features not in (None, items.shape[1]):
@@ -268,15 +251,17 @@ class BagEmbedder(NetEmbedder):
         return self._settings_["module"]["n_y_features"]
 
     def _embed_X(self, net, X, rows=None):
-        index, places = X.take(np.arange(len(X)) if rows is None else rows)
-        n_rows = len(X) if rows is None else len(rows)
+        rows = np.arange(len(X)) if rows is None else rows
+        index, places = X.take(rows)
+        if not len(index):
+            return np.zeros((len(rows), self._n_features_out), dtype=np.float32)
         whole = len(index) == X.items.shape[0]
         embedded = super()._embed_X(net, X.items, None if whole else index)
-        return pool_rows(embedded, places, n_rows=n_rows, normalize=True)
+        return pool_rows(embedded, places, n_rows=len(rows), normalize=True)
 
     def _embed_pairs(self, net, pairs):
         embedded = self._embed_items(pairs.items, net)
-        places = np.repeat(np.arange(len(pairs)), pairs.y.counts)
+        places = repeat_rows(pairs.y.counts)
         y_embedded = pool_rows(embedded, places, normalize=True)
         X_embedded = self._embed_X(net, pairs.X, pairs.rows)
         return X_embedded, y_embedded, pairs.rows, pairs.rows
@@ -294,5 +279,5 @@ def _check_contrast(groups, labels):
     """Raise ValueError when nothing is different from anything."""
     if len(np.unique(groups)) < 2:
         raise ValueError("All rows are of one group: nothing is different.")
-    if labels is not None and len(np.unique(labels.items)) < 2:
+    if labels is not None and len(np.unique(labels)) < 2:
         raise ValueError("All items of y are of one label: nothing is different.")

@@ -14,41 +14,6 @@ from ._pairs import take_features
 _MAX_REDRAWS = 50
 
 
-class Bags:
-    """Items of rows: those of row ``i`` are ``counts[i]`` of them from ``starts[i]``.
-
-    Parameters
-    ----------
-    items : array, memmap or sparse array of shape (n_items, ...)
-        Items of all rows, in order.
-    counts : ndarray of int of shape (n_rows,)
-        How many each row has.
-    """
-
-    def __init__(self, items, counts):
-        self.items = items
-        self.counts = counts
-        self.starts = np.cumsum(counts) - counts
-
-    def __len__(self):
-        """Return the number of rows."""
-        return len(self.counts)
-
-    def take(self, rows):
-        """Return the indices of these rows' items, and each one's place in `rows`."""
-        counts = self.counts[rows]
-        places = np.repeat(np.arange(len(rows)), counts)
-        shift = self.starts[rows] - (np.cumsum(counts) - counts)
-        return shift[places] + np.arange(len(places)), places
-
-    def select(self, rows):
-        """Return these rows; the items stay where they are."""
-        selected = object.__new__(Bags)
-        selected.items = self.items
-        selected.counts, selected.starts = self.counts[rows], self.starts[rows]
-        return selected
-
-
 class Batch:
     """What unpacks to ``(views, pairs)``, with the number of rows for its length.
 

@@ -11,8 +11,9 @@ from sklearn.base import clone
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 
-from ..base import TwoViewEmbedder, flatten_items, rollback_on_error
-from ..utils._containers import as_rows, pool_rows, select_rows
+from ..base import TwoViewEmbedder, rollback_on_error
+from ..utils._bags import pool_rows, repeat_rows
+from ..utils._containers import as_rows, read_bags, refuse_empty
 from ..utils._sklearn import (
     HasMethods,
     Interval,
@@ -173,11 +174,11 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
                 hook_data["metadata"] = given
             if not resume:
                 vars(self).pop("net_", None)  # an earlier fit is of no concern
-            X, y, metadata = self._check_pairs(X, y, metadata, reset=not resume)
+            X, y, metadata, rows = self._check_pairs(X, y, metadata, reset=not resume)
             device = resolve_device(self.device)
             if not resume:
                 self.seed_ = draw_seed(self.random_state)
-            pairs, validation, texts = self._make_pairs(X, y, metadata, resume)
+            pairs, validation, texts = self._make_pairs(X, y, metadata, rows, resume)
             make_net = self._resumed_net if resume else self._new_net
             training = Training(
                 make_net(pairs, device),
@@ -200,31 +201,37 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
         return self
 
     def _check_pairs(self, X, y, metadata, *, reset):
-        """Validate what `fit` was given; `metadata` has an entry for each row."""
+        """Validate what `fit` was given; also return the rows that can be used."""
         X = self._check_X(X, reset=reset)
         y, groups = self._check_rows(X, y, metadata["groups"])
-        return X, y, {**metadata, "groups": groups}
+        return X, self._read_y(y), {**metadata, "groups": groups}, np.arange(len(groups))
 
-    def _make_pairs(self, X, y, metadata, resume):
+    def _read_y(self, y):
+        """Return the rows of the second view as `Bags`."""
+        bags = read_bags(y)
+        refuse_empty(bags.counts, "y")
+        return bags
+
+    def _make_pairs(self, X, y, metadata, rows, resume):
         """Return training pairs, validation pairs (or None) and the training items."""
-        training, validation = np.arange(num_samples(X)), None
+        training, validation = rows, None
         if self.early_stopping:
-            training, validation = self._split(metadata["groups"])
-        texts, rows = flatten_items(select_rows(y, training))
+            training, validation = self._split(rows, metadata["groups"][rows])
+        texts, places = y.gather(training)
         if not resume:
             self._fit_y_transformer(texts)
-        pairs = self._pairs(X, texts, training[rows], **metadata)
+        pairs = self._pairs(X, texts, training[places], **metadata)
         if validation is None:
             return pairs, None, texts
-        items, rows = flatten_items(select_rows(y, validation))
-        return pairs, self._pairs(X, items, validation[rows], **metadata), texts
+        items, places = y.gather(validation)
+        return pairs, self._pairs(X, items, validation[places], **metadata), texts
 
     def _pairs(self, X, items, rows, groups):
         """Return the dataset of items and the row of each."""
         return Pairs(X, self._transform_items(items), rows, groups, self._take_items)
 
-    def _split(self, groups):
-        """Split the rows, groups together, into training and validation."""
+    def _split(self, rows, groups):
+        """Split rows, groups together, into training and validation."""
         if len(np.unique(groups)) < 2:
             raise ValueError(
                 "early_stopping=True holds out whole groups, but all rows are of one "
@@ -240,7 +247,7 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
                 f"{len(validation)} for validation; each needs 2. Give more samples or "
                 "another validation_fraction."
             )
-        return training, validation
+        return rows[training], rows[validation]
 
     def _fit_y_transformer(self, items):
         transformer = self.y_transformer
@@ -319,18 +326,18 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
         check_is_fitted(self)
         if y is None or num_samples(y) == 0:
             raise ValueError("transform_y needs at least 1 row of y; got none.")
-        items, rows = self._flatten_y(y)
-        embedded = self._embed_items(self._transform_items(items))
+        bags = self._read_y(y)
+        if not bags.n_items:
+            embedded = np.empty((0, self._n_features_out), dtype=np.float32)
+        else:
+            embedded = self._embed_items(self._transform_items(bags.items))
         pooled = pool_rows(
             embedded,
-            rows,
-            n_rows=num_samples(y),
+            repeat_rows(bags.counts),
+            n_rows=len(bags),
             normalize=self.similarity == "cosine",
         )
         return self._wrap_like(y, pooled)
-
-    def _flatten_y(self, y):
-        return flatten_items(y)
 
     def _mrr(self, net, pairs):
         """Return the mean reciprocal rank of `pairs`, as `score` would."""

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 
 from ..preprocessing import BagTransformer
-from ._containers import count_items, holds_text, is_bag_list
+from ._containers import holds_text, is_bag_list, read_bags
 
 
 def kind_of(view):
@@ -113,7 +113,7 @@ def first_items(view):
 
 def fullest_row(view):
     """Return the row that has the most items; the first of several such."""
-    return int(np.argmax(count_items(view)))
+    return int(np.argmax(read_bags(view).counts))
 
 
 def several_items(y):

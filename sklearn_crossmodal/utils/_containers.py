@@ -7,12 +7,11 @@ again.
 
 import numbers
 from collections.abc import Iterable, Mapping, Set
-from functools import partial
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import _safe_indexing
 
+from ._bags import Bags, repeat_rows
 from ._sklearn import num_samples
 
 
@@ -86,11 +85,6 @@ def _row_texts(row, index, name):
         return [row]
     if isinstance(row, list | tuple | np.ndarray):
         texts = list(row)
-        if not texts:
-            raise ValueError(
-                f"Row {index} of {name} has no text: got an empty list. "
-                "Give it at least one, or drop the row from X and y."
-            )
         if all(isinstance(text, str) for text in texts):
             return texts
         row = next(text for text in texts if not isinstance(text, str))
@@ -138,38 +132,39 @@ def flatten_items(y, *, name="y"):
     >>> flatten_items([["a dog", "a brown dog"], ["a cat"]])
     (['a dog', 'a brown dog', 'a cat'], array([0, 0, 1]))
     """
-    y = as_rows(y)
-    if holds_text(y):
-        texts = [_row_texts(row, i, name) for i, row in enumerate(y)]
-        counts = [len(row) for row in texts]
-        return [text for row in texts for text in row], repeat_rows(counts)
-    if is_bag_list(y):
-        items, rows = stack_bags(y, name)
-        empty = np.setdiff1d(np.arange(len(y)), rows)
-        if len(empty):
-            raise ValueError(
-                f"{name_rows(empty)} of {name} {_is_or_are(empty)} empty; drop such "
-                "rows from X and y."
-            )
-        return items, rows
-    if not sparse.issparse(y):
-        y = _numeric_array(y, name)
-        if y.ndim == 3:
-            return y.reshape(-1, y.shape[2]), repeat_rows([y.shape[1]] * len(y))
-        y = y.reshape(-1, 1) if y.ndim == 1 else y
-    return y, np.arange(y.shape[0])
+    bags = read_bags(y, name)
+    refuse_empty(bags.counts, name)
+    return bags.items, repeat_rows(bags.counts)
 
 
-def select_rows(y, rows):
-    """Return rows `rows` of a view, in the same kind of container."""
-    if np.array_equal(rows, np.arange(num_samples(y))):
-        return y
-    return _safe_indexing(y, rows)
+def read_bags(view, name="y"):
+    """Return the items of any view's rows; a row may have none."""
+    view = as_rows(view)
+    if holds_text(view):
+        texts = [_row_texts(row, i, name) for i, row in enumerate(view)]
+        return Bags([t for row in texts for t in row], [len(row) for row in texts])
+    if is_bag_list(view):
+        return _stack_bags(view, name)
+    if sparse.issparse(view):
+        view = view.tocsr()
+    else:
+        view = _numeric_array(view, name)
+        if view.ndim == 3:
+            n_rows, n_items, width = view.shape
+            items = view.reshape(n_rows * n_items, width)
+            return Bags(items, np.full(n_rows, n_items))
+        view = view.reshape(-1, 1) if view.ndim == 1 else view
+    return Bags(view, np.ones(view.shape[0], dtype=np.int64))
 
 
-def repeat_rows(counts):
-    """Return row ids where row ``i`` appears ``counts[i]`` times."""
-    return np.repeat(np.arange(len(counts)), counts)
+def refuse_empty(counts, name, remedy="drop such rows from X and y"):
+    """Raise ValueError, naming the rows, if some have no item."""
+    empty = np.flatnonzero(counts == 0)
+    if len(empty):
+        raise ValueError(
+            f"{name_rows(empty)} of {name} {'has' if len(empty) == 1 else 'have'} no "
+            f"item: an empty list or bag. Give it at least one, or {remedy}."
+        )
 
 
 def _numeric_array(y, name):
@@ -181,10 +176,9 @@ def _numeric_array(y, name):
             f"The rows of {name} differ in length. Pass texts, vectors of one width, "
             "or a list of 2-D arrays when a row holds several vectors."
         ) from error
-    if array.ndim and len(array) and array.size == 0:
+    if array.ndim > 1 and len(array) and array.shape[-1] == 0:
         raise ValueError(
-            f"Row 0 of {name} has nothing in it: got an empty list or bag, or a width "
-            "of 0. Give it at least one item, or drop the row from X and y."
+            f"The items of {name} have a width of 0: got shape {array.shape}."
         )
     if array.ndim not in (1, 2, 3) or array.dtype.kind == "c":
         raise ValueError(
@@ -194,28 +188,24 @@ def _numeric_array(y, name):
     return array
 
 
-def stack_bags(bags, name="y"):
-    """Return the items of all bags and the row of each; a bag may be empty.
-
-    `name` is what errors call the view.
-    """
+def _stack_bags(bags, name):
+    """Return the items of a list of 2-D arrays, some of which may be empty."""
     full = [i for i, bag in enumerate(bags) if np.size(bag) or sparse.issparse(bag)]
-    first = full[0] if full else 0
-    width = np.shape(bags[first])[-1]
+    models = [i for i in full or range(len(bags)) if np.ndim(bags[i]) == 2]
+    model = bags[models[0]]
     for index in full:
         shape = np.shape(bags[index])
-        if len(shape) != 2 or shape[1] != width:
+        if len(shape) != 2 or shape[1] != model.shape[1]:
             raise ValueError(
-                f"Every bag of {name} must be a 2-D array with {width} columns, as row "
-                f"{first} has; row {index} has shape {shape}."
+                f"Every bag of {name} must be a 2-D array with {model.shape[1]} "
+                f"columns, as row {models[0]} has; row {index} has shape {shape}."
             )
-    stack = np.concatenate
-    if any(sparse.issparse(bag) for bag in bags):
-        stack = partial(sparse.vstack, format="csr")
-    items = stack([bags[i] for i in full or [first]])
     counts = np.zeros(len(bags), dtype=np.int64)
     counts[full] = [bags[i].shape[0] for i in full]
-    return items, repeat_rows(counts)
+    stacked = [bags[i] for i in full] or [model]
+    if any(sparse.issparse(bag) for bag in stacked):
+        return Bags(sparse.vstack(stacked, format="csr"), counts)
+    return Bags(np.concatenate(stacked), counts)
 
 
 def name_rows(rows, most=10):
@@ -223,28 +213,9 @@ def name_rows(rows, most=10):
     names = [str(row) for row in rows[:most]]
     if len(rows) > most:
         return f"Rows {', '.join(names)} and {len(rows) - most} more"
-    return (
-        f"Row {names[0]}"
-        if len(names) == 1
-        else (f"Rows {', '.join(names[:-1])} and {names[-1]}")
-    )
-
-
-def _is_or_are(rows):
-    return "is" if len(rows) == 1 else "are"
-
-
-def count_items(y):
-    """Return how many items each row of a view has."""
-    if is_bag_list(y):
-        return np.array([np.shape(bag)[0] for bag in y])
-    if getattr(y, "ndim", 0) == 3:
-        return np.full(len(y), y.shape[1])
-    if not holds_text(y):
-        return np.ones(num_samples(y), dtype=np.int64)
-    # What is neither a text nor several is told of when the items are taken apart.
-    several = (list, tuple, np.ndarray)
-    return np.array([len(row) if isinstance(row, several) else 1 for row in y])
+    if len(names) == 1:
+        return f"Row {names[0]}"
+    return f"Rows {', '.join(names[:-1])} and {names[-1]}"
 
 
 def unflatten_items(items, rows, n_rows=None):
@@ -278,13 +249,13 @@ def unflatten_items(items, rows, n_rows=None):
     >>> unflatten_items([text.upper() for text in items], rows)
     [['A DOG', 'A BROWN DOG'], ['A CAT']]
     """
-    rows = np.asarray(rows)
-    n_items = num_samples(items)
+    n_items, rows = num_samples(items), np.asarray(rows)
     if rows.shape != (n_items,) or (n_items and rows.dtype.kind not in "iu"):
         raise ValueError(
             f"rows has shape {rows.shape} and dtype {rows.dtype}, expected one integer "
             f"for each of {n_items} items."
         )
+    rows = rows.astype(np.int64)
     if n_rows is None:
         n_rows = int(rows[-1]) + 1 if n_items else 0
     if n_items and (rows[0] < 0 or rows[-1] >= n_rows or (np.diff(rows) < 0).any()):
@@ -295,43 +266,3 @@ def unflatten_items(items, rows, n_rows=None):
     ends = np.cumsum(np.bincount(rows, minlength=n_rows))
     starts = np.r_[0, ends][:-1]
     return [items[start:end] for start, end in zip(starts, ends, strict=True)]
-
-
-def pool_rows(embeddings, rows, *, n_rows=None, normalize):
-    """Put items together into rows: the mean of each row's items.
-
-    Parameters
-    ----------
-    embeddings : ndarray of shape (n_items, n_components)
-        One vector for each item.
-    rows : ndarray of shape (n_items,)
-        The row of each item, non-decreasing.
-    n_rows : int, default=None
-        Number of rows, where some may have no item: they become zero. None: each has
-        one at least.
-    normalize : bool
-        Whether a mean of several is scaled to unit length (zero stays zero).
-
-    Returns
-    -------
-    pooled : ndarray of shape (n_rows, n_components)
-        One vector for each row; a row of one item is that item.
-    """
-    starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])[: len(rows)]
-    if len(starts) < len(rows):
-        embeddings = _mean_rows(embeddings, starts, normalize)
-    if n_rows in (None, len(starts)):
-        return embeddings
-    pooled = np.zeros((n_rows, embeddings.shape[1]), dtype=embeddings.dtype)
-    pooled[rows[starts]] = embeddings
-    return pooled
-
-
-def _mean_rows(embeddings, starts, normalize):
-    counts = np.diff(np.r_[starts, len(embeddings)])[:, None]
-    pooled = np.add.reduceat(embeddings, starts, axis=0) / counts.astype(np.float32)
-    if normalize:
-        norms = np.linalg.norm(pooled, axis=1, keepdims=True)
-        several = (counts > 1) & (norms > 0)
-        pooled = np.divide(pooled, norms, where=several, out=pooled)
-    return pooled

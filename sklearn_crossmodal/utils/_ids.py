@@ -15,6 +15,8 @@ def check_ids(ids: Any, n_rows: int, name: str) -> np.ndarray:
 
 def id_list(ids: Any, n_rows: int, name: str, view: str) -> list:
     """Return one id for each row of a view, or say what is wrong with them."""
+    # As objects: numpy would make strings of 1 and NaN beside "1".
+    ids = ids if hasattr(ids, "dtype") else np.asarray(ids, dtype=object)
     ids = np.asarray(ids)
     if ids.ndim != 1:
         raise ValueError(

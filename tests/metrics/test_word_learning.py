@@ -504,8 +504,8 @@ RAGGED = [np.eye(2), np.eye(2)[:1]]
     ("X", "y", "options", "message"),
     [
         (X2[:1], Y2, {}, "X has 1 rows and y has 2.*row i of X"),
-        (X2, [np.eye(2), np.empty((0, 2))], {}, "Row 1 of y is empty"),
-        ([np.empty((0, 2)), np.eye(2)], Y2, {}, "Row 0 of X is empty"),
+        (X2, [np.eye(2), np.empty((0, 2))], {}, "Row 1 of y has no item"),
+        ([np.empty((0, 2)), np.eye(2)], Y2, {}, "Row 0 of X has no item"),
         ([np.eye(2), np.eye(3)], Y2, {}, "Every bag of X .* row 1 has shape"),
         ([[1.0], [1.0, 2.0]], Y2, {}, "rows of X differ in length"),
         (X2, np.eye(3)[:2], {}, "X has 2 columns and Y has 3"),
