@@ -13,7 +13,13 @@ from .losses import PAIR_LOSSES, CosCos2
 from .losses._pairs import unit_length
 from .training import BagEmbedder
 from .training._callbacks import MaxNorm
-from .training._towers import ACTIVATIONS, check_layer_sizes, feed_forward
+from .training._towers import (
+    ACTIVATIONS,
+    INITS,
+    check_layer_sizes,
+    feed_forward,
+    initialize,
+)
 from .utils._sklearn import Interval, StrOptions
 
 # The loss of a constant cosine of 1/4: as good as it gets without looking at the input.
@@ -42,6 +48,7 @@ class CosCosTowers(nn.Module):
         y_activation,
         y_output_activation,
         y_dropout,
+        init,
     ):
         super().__init__()
         self.x_tower = feed_forward(
@@ -56,6 +63,8 @@ class CosCosTowers(nn.Module):
             y_dropout,
             y_output_activation,
         )
+        if init != "torch":
+            initialize(self, init)
 
     def forward(self, x, y):
         """Return the outputs for a batch of both views; the loss takes cosines."""
@@ -84,7 +93,7 @@ class CosCosEmbedder(BagEmbedder):
 
     Parameters
     ----------
-    n_components : int, default=64
+    n_components : int, default=128
         Dimension of the common space.
     y_transformer : transformer, default=None
         Applied to the items of the second view; it is fitted on those of the training
@@ -114,8 +123,12 @@ class CosCosEmbedder(BagEmbedder):
         Activation of the hidden layers.
     x_output_activation, y_output_activation : {"relu", "tanh"}, default=None
         Activation at the end of each tower. None leaves it linear.
-    x_dropout, y_dropout : float, default=0.3
+    x_dropout, y_dropout : float, default=0.4
         Share of the inputs of each layer that training drops.
+    init : {"torch", "he", "glorot_x4"}, default="torch"
+        How the weights start: torch's own way, that of He et al. (2015), or four times
+        that of Glorot and Bengio (2010), as in the code of the paper's authors. Biases
+        start at zero with the latter two.
     optimizer : {"adamw", "adam", "sgd", "adadelta"} or type, default="adamw"
         Optimizer, by name or as a `torch.optim.Optimizer` class.
     lr : float, default=1e-3
@@ -130,7 +143,7 @@ class CosCosEmbedder(BagEmbedder):
         Longer gradients are scaled down to this norm.
     batch_size : int, default=128
         Rows in a batch, each with all its items.
-    max_epochs : int, default=60
+    max_epochs : int, default=100
         Passes over the rows.
     early_stopping : bool, default=False
         Whether to hold out rows, stop when their mean reciprocal rank no longer
@@ -193,7 +206,7 @@ class CosCosEmbedder(BagEmbedder):
             n_components=200, loss="coscos2", negatives="sampled", reduction="sum",
             x_hidden_layer_sizes=(), x_output_activation="relu", x_dropout=0.0,
             y_hidden_layer_sizes=(1024, 1024, 1024), y_output_activation="relu",
-            y_dropout=0.0, optimizer="adadelta", lr=1.0,
+            y_dropout=0.0, init="glorot_x4", optimizer="adadelta", lr=1.0,
             net_params={"optimizer__rho": 0.95}, weight_decay=2e-4, max_norm=6.0,
             batch_size=1, max_epochs=500, early_stopping=True)
 
@@ -248,6 +261,7 @@ class CosCosEmbedder(BagEmbedder):
                 "dropout": [Interval(Real, 0, 1, closed="left")],
             }.items()
         },
+        "init": [StrOptions({"torch", *INITS})],
         "max_norm": [Interval(Real, 0, None, closed="neither"), None],
     }
 
@@ -257,7 +271,7 @@ class CosCosEmbedder(BagEmbedder):
 
     def __init__(
         self,
-        n_components=64,
+        n_components=128,
         *,
         y_transformer=None,
         loss="coscos2",
@@ -273,8 +287,9 @@ class CosCosEmbedder(BagEmbedder):
         y_activation="relu",
         x_output_activation=None,
         y_output_activation=None,
-        x_dropout=0.3,
-        y_dropout=0.3,
+        x_dropout=0.4,
+        y_dropout=0.4,
+        init="torch",
         optimizer="adamw",
         lr=1e-3,
         lr_schedule="constant",
@@ -282,7 +297,7 @@ class CosCosEmbedder(BagEmbedder):
         max_norm=None,
         max_grad_norm=None,
         batch_size=128,
-        max_epochs=60,
+        max_epochs=100,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -310,6 +325,7 @@ class CosCosEmbedder(BagEmbedder):
         self.y_activation = y_activation
         self.y_output_activation = y_output_activation
         self.y_dropout = y_dropout
+        self.init = init
         self.optimizer = optimizer
         self.lr = lr
         self.lr_schedule = lr_schedule
@@ -335,6 +351,7 @@ class CosCosEmbedder(BagEmbedder):
             "n_x_features": X.items.shape[1],
             "n_y_features": items.shape[1],
             "n_components": self.n_components,
+            "init": self.init,
         }
         for view in "xy":
             name = f"{view}_hidden_layer_sizes"

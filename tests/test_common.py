@@ -8,14 +8,19 @@ import unittest
 
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import (
     estimator_checks_generator,
     parametrize_with_checks,
 )
 
 import sklearn_crossmodal
-from sklearn_crossmodal import CaptionRanker, preprocessing
-from sklearn_crossmodal.preprocessing import CaptionTokenizer
+from sklearn_crossmodal import CaptionRanker, CosCosEmbedder, preprocessing
+from sklearn_crossmodal.preprocessing import (
+    BagTransformer,
+    CaptionTokenizer,
+    LogMelStacker,
+)
 from sklearn_crossmodal.utils.estimator_checks import (
     parametrize_with_two_view_checks,
     two_view_checks_generator,
@@ -35,6 +40,22 @@ RANKER_OPTIONS = {
         "word_dropout": 0.0,
     },
 }
+SMALL_EMBEDDER = CosCosEmbedder(
+    n_components=8,
+    x_hidden_layer_sizes=(16,),
+    y_hidden_layer_sizes=(16,),
+    max_epochs=2,
+    random_state=0,
+)
+EMBEDDER_OPTIONS = {
+    "strong_params": {
+        "max_epochs": 60,
+        "lr": 0.01,
+        "batch_size": 20,
+        "x_dropout": 0.0,
+        "y_dropout": 0.0,
+    },
+}
 
 # scikit-learn tries array API namespaces only if SCIPY_ARRAY_API=1 was in the
 # environment before scipy was first imported; the check passes if it was.
@@ -43,7 +64,13 @@ MAY_SKIP = {"check_array_api_input"}
 # Each public estimator, and how many of scikit-learn's checks must pass and may skip.
 # CaptionTokenizer takes texts and says so in its tags: scikit-learn, which has no texts
 # to give, then runs the one check that needs no data.
-SKLEARN_CHECKS = [(SMALL_RANKER, 47, 1), (CaptionTokenizer(), 1, 0)]
+SKLEARN_CHECKS = [
+    (SMALL_RANKER, 47, 1),
+    (SMALL_EMBEDDER, 47, 1),
+    (CaptionTokenizer(), 1, 0),
+    (LogMelStacker(sample_rate=8000), 1, 0),
+    (BagTransformer(StandardScaler()), 45, 1),
+]
 
 # ... and how many of ours, for each kind of second view. Rows of several items are no
 # matter for token ids, which are one caption a row.
@@ -51,6 +78,9 @@ TWO_VIEW_CHECKS = [
     ((SMALL_RANKER, "texts", RANKER_OPTIONS), 42),
     ((SMALL_RANKER, "several_texts", RANKER_OPTIONS), 42),
     ((SMALL_RANKER, "tokens", RANKER_OPTIONS), 41),
+    ((SMALL_EMBEDDER, "vectors", EMBEDDER_OPTIONS), 41),
+    ((SMALL_EMBEDDER, "bags", EMBEDDER_OPTIONS), 42),
+    ((SMALL_EMBEDDER, "bag_pairs", EMBEDDER_OPTIONS), 42),
 ]
 
 

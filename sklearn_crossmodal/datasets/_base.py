@@ -7,7 +7,7 @@ from contextlib import suppress
 from numbers import Integral
 from pathlib import Path
 
-from ._registry import REGISTRY, RemoteFile
+from ._registry import FOLDERS, REGISTRY, RemoteFile
 
 _ENVIRONMENT_VARIABLE = "SKLEARN_CROSSMODAL_DATA"
 _DEFAULT_HOME = "~/sklearn_crossmodal_data"
@@ -78,11 +78,13 @@ def clear_data_home(data_home: DataHome = None) -> None:
     >>> clear_data_home()  # doctest: +SKIP
     """
     home = _data_home_path(data_home)
+    names = [name for name, remote in REGISTRY.items() if remote.url is not None]
+    for name, archive in FOLDERS.items():
+        names += [f"{name}/{file}" for file in archive.names]
     folders = {home}
-    for name, remote in REGISTRY.items():
-        if remote.url is not None:
-            (home / name).unlink(missing_ok=True)
-            folders.add((home / name).parent)
+    for name in names:
+        (home / name).unlink(missing_ok=True)
+        folders.update((home / name).parents[: name.count("/")])
     for folder in sorted(folders, reverse=True):
         with suppress(OSError):  # not empty, or not there
             folder.rmdir()

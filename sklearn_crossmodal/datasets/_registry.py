@@ -1,7 +1,9 @@
-"""Every file that a fetcher reads: its place below ``data_home``, hash and origin."""
+"""Everything that a fetcher reads: its place below ``data_home``, hash and origin."""
 
 from typing import NamedTuple
 from urllib.parse import quote
+
+FSDD_SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 
 
 class RemoteFile(NamedTuple):
@@ -9,6 +11,18 @@ class RemoteFile(NamedTuple):
 
     sha256: str
     url: str | None = None
+
+
+class RemoteFolder(NamedTuple):
+    """What is known about the files of one folder, which come in one archive.
+
+    Archives that are made on demand have no lasting hash. ``sha256`` is of the contents
+    instead: of a line ``<SHA-256 of the file>  <name>`` for each of ``names``.
+    """
+
+    sha256: str
+    url: str
+    names: tuple[str, ...]
 
 
 def _github(repo: str, commit: str, path: str) -> str:
@@ -67,5 +81,21 @@ REGISTRY = {
     "wikipedia_xmodal/categories.list": RemoteFile(
         "4929f3ee00e9de9ffe11f9ab18fc8919b0f6182cc801309409df2f2d05e2b0f5",
         _wikipedia("categories.list"),
+    ),
+}
+
+FOLDERS = {
+    "fsdd/recordings": RemoteFolder(
+        "1801eae019c063377d98f831d3f93574f259475df7332bb0e3d1b080fb5e6959",
+        "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/"
+        "26eb9aaf76e81b692f806f9140c2d2777410d7a1.tar.gz",
+        tuple(
+            sorted(
+                f"{digit}_{speaker}_{take}.wav"
+                for digit in range(10)
+                for speaker in FSDD_SPEAKERS
+                for take in range(50)
+            )
+        ),
     ),
 }

@@ -1,5 +1,7 @@
 """Transformers that turn the items of a view into what the towers take."""
 
+from ._bags import BagTransformer
 from ._captions import CaptionTokenizer
+from ._speech import LogMelStacker
 
-__all__ = ["CaptionTokenizer"]
+__all__ = ["BagTransformer", "CaptionTokenizer", "LogMelStacker"]

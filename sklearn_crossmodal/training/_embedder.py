@@ -204,7 +204,12 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
         """Validate what `fit` was given; also return the rows that can be used."""
         X = self._check_X(X, reset=reset)
         y, groups = self._check_rows(X, y, metadata["groups"])
-        return X, self._read_y(y), {**metadata, "groups": groups}, np.arange(len(groups))
+        return (
+            X,
+            self._read_y(y),
+            {**metadata, "groups": groups},
+            np.arange(len(groups)),
+        )
 
     def _read_y(self, y):
         """Return the rows of the second view as `Bags`."""

@@ -1,10 +1,16 @@
 """Feed-forward towers on given features."""
 
+from functools import partial
 from numbers import Integral
 
 from torch import nn
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
+
+INITS = {
+    "he": partial(nn.init.kaiming_normal_, nonlinearity="relu"),
+    "glorot_x4": partial(nn.init.xavier_uniform_, gain=4.0),
+}
 
 
 def feed_forward(sizes, activation, dropout, output_activation=None):
@@ -33,6 +39,14 @@ def feed_forward(sizes, activation, dropout, output_activation=None):
     if output_activation is not None:
         tower.append(ACTIVATIONS[output_activation]())
     return tower
+
+
+def initialize(module, init):
+    """Draw the weights of all linear layers anew, and set their biases to zero."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            INITS[init](layer.weight)
+            nn.init.zeros_(layer.bias)
 
 
 def check_layer_sizes(sizes, name):
