@@ -123,7 +123,7 @@ class CosCosEmbedder(BagEmbedder):
         Activation of the hidden layers.
     x_output_activation, y_output_activation : {"relu", "tanh"}, default=None
         Activation at the end of each tower. None leaves it linear.
-    x_dropout, y_dropout : float, default=0.4
+    x_dropout, y_dropout : float, default=0.5 and 0.4
         Share of the inputs of each layer that training drops.
     init : {"torch", "he", "glorot_x4"}, default="torch"
         How the weights start: torch's own way, that of He et al. (2015), or four times
@@ -131,10 +131,10 @@ class CosCosEmbedder(BagEmbedder):
         start at zero with the latter two.
     optimizer : {"adamw", "adam", "sgd", "adadelta"} or type, default="adamw"
         Optimizer, by name or as a `torch.optim.Optimizer` class.
-    lr : float, default=1e-3
+    lr : float, default=3e-3
         Learning rate.
-    lr_schedule : {"constant", "cosine", "one_cycle"}, default="constant"
-        How the learning rate goes down over the epochs.
+    lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
+        How the learning rate changes over the epochs.
     weight_decay : float, default=0.01
         Weight decay, of weights only.
     max_norm : float, default=None
@@ -207,6 +207,7 @@ class CosCosEmbedder(BagEmbedder):
             x_hidden_layer_sizes=(), x_output_activation="relu", x_dropout=0.0,
             y_hidden_layer_sizes=(1024, 1024, 1024), y_output_activation="relu",
             y_dropout=0.0, init="glorot_x4", optimizer="adadelta", lr=1.0,
+            lr_schedule="constant",
             net_params={"optimizer__rho": 0.95}, weight_decay=2e-4, max_norm=6.0,
             batch_size=1, max_epochs=500, early_stopping=True)
 
@@ -287,12 +288,12 @@ class CosCosEmbedder(BagEmbedder):
         y_activation="relu",
         x_output_activation=None,
         y_output_activation=None,
-        x_dropout=0.4,
+        x_dropout=0.5,
         y_dropout=0.4,
         init="torch",
         optimizer="adamw",
-        lr=1e-3,
-        lr_schedule="constant",
+        lr=3e-3,
+        lr_schedule="one_cycle",
         weight_decay=0.01,
         max_norm=None,
         max_grad_norm=None,

@@ -6,7 +6,6 @@ from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import fft, sparse
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -72,11 +71,8 @@ class LogMelStacker(TransformerMixin, BaseEstimator):
         With ``"level"``, energies are relative to the largest of the clip, so that its
         volume makes no difference, and values go from ``log(floor)`` to 0. None keeps
         them as they are, relative to samples from -1 to 1: :math:`L = 1`.
-    chunk_size : int, default=4
-        Clips computed at a time. Memory beyond the output is of one chunk for each job.
-    n_jobs : int, default=None
-        Number of chunks computed at the same time, each by a thread. None: one, unless
-        in a `joblib.parallel_config` context. -1: as many as there are cores.
+    chunk_size : int, default=8
+        Clips computed at a time. Memory beyond the output is of one chunk.
 
     Attributes
     ----------
@@ -134,7 +130,6 @@ class LogMelStacker(TransformerMixin, BaseEstimator):
         "floor": [Interval(Real, _TINY, None, closed="left")],
         "normalize": [StrOptions({"level"}), None],
         "chunk_size": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [Integral, None],
     }
 
     def __init__(
@@ -153,8 +148,7 @@ class LogMelStacker(TransformerMixin, BaseEstimator):
         pre_emphasis=0.0,
         floor=1e-7,
         normalize="level",
-        chunk_size=4,
-        n_jobs=None,
+        chunk_size=8,
     ):
         self.sample_rate = sample_rate
         self.target_sample_rate = target_sample_rate
@@ -170,7 +164,6 @@ class LogMelStacker(TransformerMixin, BaseEstimator):
         self.floor = floor
         self.normalize = normalize
         self.chunk_size = chunk_size
-        self.n_jobs = n_jobs
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -230,13 +223,9 @@ class LogMelStacker(TransformerMixin, BaseEstimator):
         clips = self._check_clips(X)
         window, filters = self._window(), sparse.csr_array(self.filterbank_)
         features = np.empty((len(clips), self.n_frames * self.n_mels), np.float32)
-
-        def fill(chunk):
+        for start in range(0, len(clips), self.chunk_size):
+            chunk = slice(start, start + self.chunk_size)
             features[chunk] = self._log_mel(clips[chunk], window, filters)
-
-        size = self.chunk_size
-        chunks = (slice(i, i + size) for i in range(0, len(clips), size))
-        Parallel(self.n_jobs, require="sharedmem")(map(delayed(fill), chunks))
         return features
 
     def get_feature_names_out(self, input_features=None):
@@ -391,8 +380,8 @@ class LogMelStacker(TransformerMixin, BaseEstimator):
         spectrum = fft.rfft(frames.reshape(-1, self.n_fft_), overwrite_x=True)
         power = np.square(spectrum.real)
         power += np.square(spectrum.imag)
-        # Sparse: a frequency is in two filters at most. Nothing here has threads of its
-        # own, as a dense product has in BLAS, and so nothing waits for busy cores.
+        # Sparse: a frequency is in two filters at most, and a dense product has threads
+        # that wait for each other, and for those of torch, where cores are busy.
         energies = filters @ np.ascontiguousarray(power.T, dtype=np.float32)
         energies = energies.T.reshape(len(clips), -1)
         if self.normalize == "level":

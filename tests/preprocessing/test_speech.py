@@ -275,14 +275,13 @@ def test_real_digits_are_told_apart():
 @given(
     lengths=st.lists(st.integers(200, 12000), min_size=1, max_size=5),
     chunk_size=st.integers(1, 6),
-    n_jobs=st.sampled_from([None, 2]),
     n_frames=st.integers(1, 80),
     pre_emphasis=st.sampled_from([0.0, 0.97]),
 )
-def test_any_length_and_chunk(lengths, chunk_size, n_jobs, n_frames, pre_emphasis):
+def test_any_length_and_chunk(lengths, chunk_size, n_frames, pre_emphasis):
     clips = [noise(n, seed) for seed, n in enumerate(lengths)]
     params = {"n_frames": n_frames, "pre_emphasis": pre_emphasis}
-    found = frames(clips, chunk_size=chunk_size, n_jobs=n_jobs, **params)
+    found = frames(clips, chunk_size=chunk_size, **params)
     assert np.isfinite(found).all()
     assert (found >= FLOOR).all() and (found <= 1e-6).all()
     for row, clip in zip(found, clips, strict=True):
@@ -510,7 +509,6 @@ def test_parameters_that_do_not_fit_the_clips(params, match):
         {"floor": 1e-50},
         {"normalize": "mean"},
         {"chunk_size": 0},
-        {"n_jobs": 1.5},
     ],
 )
 def test_bad_parameters(params):
