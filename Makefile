@@ -60,6 +60,7 @@ bench: $(VENV)/bench
 	$(BIN)/python benchmarks/training_epoch.py
 	$(BIN)/python benchmarks/retrieval_metrics.py
 	$(BIN)/python benchmarks/memmap_features.py
+	$(BIN)/python benchmarks/log_mel.py
 
 clean:
 	rm -rf $(VENV)

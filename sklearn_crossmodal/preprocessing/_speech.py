@@ -6,8 +6,6 @@ from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-from scipy import fft, sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -71,7 +69,7 @@ class LogMelStacker(TransformerMixin, BaseEstimator):
         With ``"level"``, energies are relative to the largest of the clip, so that its
         volume makes no difference, and values go from ``log(floor)`` to 0. None keeps
         them as they are, relative to samples from -1 to 1: :math:`L = 1`.
-    chunk_size : int, default=8
+    chunk_size : int, default=16
         Clips computed at a time. Memory beyond the output is of one chunk.
 
     Attributes
@@ -98,7 +96,7 @@ class LogMelStacker(TransformerMixin, BaseEstimator):
     References
     ----------
     .. [1] G. Synnaeve, M. Versteegh and E. Dupoux (2014). "Learning words from images
-       and speech". NIPS Workshop on Learning Semantics, section 2.
+       and speech". Section 2.
 
     Examples
     --------
@@ -148,7 +146,7 @@ class LogMelStacker(TransformerMixin, BaseEstimator):
         pre_emphasis=0.0,
         floor=1e-7,
         normalize="level",
-        chunk_size=8,
+        chunk_size=16,
     ):
         self.sample_rate = sample_rate
         self.target_sample_rate = target_sample_rate
@@ -221,11 +219,10 @@ class LogMelStacker(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         clips = self._check_clips(X)
-        window, filters = self._window(), sparse.csr_array(self.filterbank_)
         features = np.empty((len(clips), self.n_frames * self.n_mels), np.float32)
         for start in range(0, len(clips), self.chunk_size):
             chunk = slice(start, start + self.chunk_size)
-            features[chunk] = self._log_mel(clips[chunk], window, filters)
+            features[chunk] = self._log_mel(self._cut_out(clips[chunk]))
         return features
 
     def get_feature_names_out(self, input_features=None):
@@ -364,29 +361,20 @@ class LogMelStacker(TransformerMixin, BaseEstimator):
         clip = np.ascontiguousarray(clip, dtype=np.float64)
         return soxr.resample(clip, self.sample_rate, self._rate)
 
-    def _window(self):
-        from scipy.signal.windows import hann  # takes a while to import
+    def _log_mel(self, rows):
+        """Return the log-mel frames of what `_cut_out` gives."""
+        import torch  # here, so that importing the package does not
 
-        width, _, margin = self._layout()
-        window = np.zeros(self.n_fft_)
-        window[margin : margin + width] = hann(width, sym=False)
-        return window
-
-    def _log_mel(self, clips, window, filters):
-        """Return the log-mel frames of some clips, a row for each."""
-        _, hop, _ = self._layout()
-        rows = self._cut_out(clips)
-        frames = sliding_window_view(rows, self.n_fft_, axis=1)[:, ::hop] * window
-        spectrum = fft.rfft(frames.reshape(-1, self.n_fft_), overwrite_x=True)
-        power = np.square(spectrum.real)
-        power += np.square(spectrum.imag)
-        # Sparse: a frequency is in two filters at most, and a dense product has threads
-        # that wait for each other, and for those of torch, where cores are busy.
-        energies = filters @ np.ascontiguousarray(power.T, dtype=np.float32)
-        energies = energies.T.reshape(len(clips), -1)
+        width, hop, margin = self._layout()
+        window = torch.zeros(self.n_fft_, dtype=torch.float64)
+        window[margin : margin + width] = torch.hann_window(width, dtype=torch.float64)
+        frames = torch.from_numpy(rows).unfold(1, self.n_fft_, hop) * window
+        spectrum = torch.fft.rfft(frames)
+        power = spectrum.real.square().add_(spectrum.imag.square()).float()
+        energies = (power @ torch.from_numpy(self.filterbank_).T).flatten(1)
         if self.normalize == "level":
-            energies /= np.maximum(energies.max(axis=1, keepdims=True), _TINY)
-        return np.log(np.maximum(energies, np.float32(self.floor)))
+            energies /= energies.amax(dim=1, keepdim=True).clamp_(min=_TINY)
+        return energies.clamp_(min=self.floor).log_().numpy()
 
 
 def _to_samples(seconds, rate):
