@@ -18,6 +18,7 @@ from pathlib import Path
 import librosa
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from sklearn_crossmodal.preprocessing import LogMelStacker
 
@@ -133,7 +134,7 @@ def main():
     print(f"{versions}, {torch.get_num_threads()} threads, {args.clips} clips")
     for rate in args.rates:
         clips = make_clips(args.clips, rate)
-        for chunk_size in (16, 64):
+        for chunk_size in (8, 64):
             sizes = (args.clips, 4 * args.clips)
             peaks = [peak_of(n, rate, chunk_size) for n in sizes]
             print(
@@ -152,4 +153,6 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    # numpy's BLAS threads and torch's spin in each other's way where they take turns.
+    with threadpool_limits(1, user_api="blas"):
+        main()

@@ -19,7 +19,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 
 from .utils._bags import repeat_rows
-from .utils._containers import as_rows, flatten_items, holds_text, unflatten_items
+from .utils._containers import (
+    as_rows,
+    flatten_items,
+    holds_text,
+    read_bags,
+    refuse_empty,
+    unflatten_items,
+)
 from .utils._ids import check_ids
 from .utils._sklearn import clone_parametrized, num_samples, wrap_output
 
@@ -134,12 +141,7 @@ class TwoViewEmbedder(
             ensure_all_finite=False,
             ensure_min_samples=2 if reset else 1,
         )
-        values = X.data.reshape(-1, 1) if sparse.issparse(X) else X
-        for block in row_blocks(values):
-            with np.errstate(over="ignore"):  # towers read float32: told of below
-                if block.dtype.kind == "f" and block.dtype.itemsize > 4:
-                    block = block.astype(np.float32)
-            assert_all_finite(block, input_name="X", estimator_name=type(self).__name__)
+        check_finite(X, "X", type(self).__name__, as_float32=True)
         return X
 
     def _check_rows(self, X, y, groups):
@@ -176,6 +178,16 @@ def rollback_on_error(estimator):
             delattr(estimator, name)
         vars(estimator).update(before)
         raise
+
+
+def check_finite(X, name, estimator_name, *, as_float32):
+    """Raise ValueError if a value is NaN or infinite, or would be in float32."""
+    values = X.data.reshape(-1, 1) if sparse.issparse(X) else X
+    for block in row_blocks(values):
+        if as_float32 and block.dtype.kind == "f" and block.dtype.itemsize > 4:
+            with np.errstate(over="ignore"):  # told of below
+                block = block.astype(np.float32)
+        assert_all_finite(block, input_name=name, estimator_name=estimator_name)
 
 
 def row_blocks(X):
@@ -307,7 +319,8 @@ def embed_pairs(estimator, X, y, *, level="auto"):
         Second view.
     level : {"auto", "item", "row"}, default="auto"
         Whether every item of a row of `y` becomes an entry of its own. `"auto"`: texts
-        are items, bags of vectors stay rows.
+        are items, bags of vectors stay rows. A row without items has no entry then,
+        where the estimator takes such rows (``empty_bags="drop"``).
 
     Returns
     -------
@@ -337,7 +350,11 @@ def embed_pairs(estimator, X, y, *, level="auto"):
             f"{[num_samples(X), num_samples(y)]}."
         )
     if level == "item" or (level == "auto" and holds_text(y)):
-        items, rows = flatten_items(y)
+        bags = read_bags(y)
+        two_view, _ = get_two_view_estimator(estimator)
+        if getattr(two_view, "empty_bags", "error") == "error":
+            refuse_empty(bags.counts, "y")
+        items, rows = bags.items, repeat_rows(bags.counts)
     else:
         items, rows = y, repeat_rows([1] * num_samples(y))
     X_embedded = np.asarray(estimator.transform(X))

@@ -111,7 +111,8 @@ class CosCosEmbedder(BagEmbedder):
     negatives : {"in_batch", "sampled"}, default="in_batch"
         The different pairs: all pairs of a batch that are not same, or as many as same
         ones, drawn: the same item of `X` with an item of `y` from any training row (for
-        ``"coscos2"`` and ``"cosine_margin"``).
+        ``"coscos2"`` and ``"cosine_margin"``). Drawn items are embedded beside those of
+        the batch, which makes large batches of bags slow.
     labels_as : {"mask", "positive"}, default="mask"
         What pairs of one label are, when `fit` is given labels: not different, or same.
     empty_bags : {"error", "drop"}, default="error"
@@ -215,8 +216,11 @@ class CosCosEmbedder(BagEmbedder):
     :math:`10^{-4}\lVert\theta\rVert^2`, whose gradient is that of a torch
     `weight_decay` of twice as much; here biases are left out of it. The paper does not
     give the sizes of the layers; these are of the authors' code. What differs: early
-    stopping watches the mean reciprocal rank, *different* spoken words are drawn from
-    training rows only, and, given `labels`, never of a type that the row has.
+    stopping watches the mean reciprocal rank, with a patience (the authors' never ran
+    out: ``n_iter_no_change=500``); rows are shuffled; `y` is standardised
+    (``y_transformer=FunctionTransformer()`` leaves it as it is); *different* spoken
+    words are drawn from training rows only, and, given `labels`, never of a type that
+    the row has.
 
     References
     ----------

@@ -17,7 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn import clone, config_context
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import (
+    ConvergenceWarning,
+    NotFittedError,
+    UndefinedMetricWarning,
+)
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import (
     GridSearchCV,
@@ -31,6 +35,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skorch.callbacks import Callback
 
 from sklearn_crossmodal import CosCosEmbedder, embed_y, make_retrieval_scorer
+from sklearn_crossmodal.base import embed_pairs
 from sklearn_crossmodal.metrics import mean_reciprocal_rank
 
 N = 12
@@ -40,6 +45,7 @@ PARAMS = {
     "y_hidden_layer_sizes": (),
     "batch_size": 4,
     "max_epochs": 2,
+    "lr_schedule": "constant",
     "lr": 1e-2,
     "device": "cpu",
     "random_state": 0,
@@ -155,7 +161,7 @@ def learner(**params):
     return CosCosEmbedder(**{
         "n_components": 16, "x_hidden_layer_sizes": (32,),
         "y_hidden_layer_sizes": (32,), "x_dropout": 0.0, "y_dropout": 0.0, "lr": 1e-2,
-        "batch_size": 20, "max_epochs": 10, "device": "cpu", "random_state": 0,
+        "lr_schedule": "constant", "batch_size": 20, "max_epochs": 10, "device": "cpu", "random_state": 0,
         **params,
     })  # fmt: skip
 
@@ -654,6 +660,8 @@ BAD_LABELS = {
         "labels holds .* in row 1",
     ),
     "a number": (3, "labels is 3"),
+    "a set": (set(range(N)), "labels is {0, 1,"),
+    "a dict": (dict.fromkeys(range(N), "a"), "labels is {0: 'a',"),
     "one text": ("a" * N, "labels is 'aaa"),
 }
 
@@ -954,6 +962,24 @@ def test_rows_without_texts_are_dropped_and_become_zero_too():
     assert not dropping.transform_y(texts)[3].any()
 
 
+@pytest.mark.parametrize("y, level", [(LISTS, "auto"), (Y_BAGS, "item")],
+                         ids=["texts", "bags"])  # fmt: skip
+def test_rows_without_items_have_no_entry_among_items(y, level):
+    transformer = TfidfVectorizer() if y is LISTS else None
+    embedder = make(empty_bags="drop", y_transformer=transformer).fit(X, y)
+    with_empty = changed(y, row_3=[] if y is LISTS else EMPTY_Y)
+    X_embedded, y_embedded, rows = embed_pairs(embedder, X, with_empty, level=level)
+    every = embed_pairs(embedder, X, y, level=level)
+    np.testing.assert_array_equal(X_embedded, every[0])
+    np.testing.assert_allclose(y_embedded, every[1][every[2] != 3], atol=1e-6)
+    np.testing.assert_array_equal(rows, every[2][every[2] != 3])
+    scorer = make_retrieval_scorer("mrr", level=level)
+    with pytest.warns(UndefinedMetricWarning, match="no relevant"):
+        assert 0 < scorer(embedder, X, with_empty) <= 1
+    with pytest.raises(ValueError, match="Row 3 of y has no item"):
+        scorer(embedder.set_params(empty_bags="error"), X, with_empty)
+
+
 def test_rows_that_drop_leaves_alone_must_be_two():
     X_bad = [EMPTY_X] * (N - 1) + [X_BAGS[-1]]
     with pytest.raises(ValueError, match="Rows 0, 1, .* leaves 1 of 12 rows"):
@@ -1103,17 +1129,22 @@ def test_a_loss_that_is_not_finite_keeps_the_epochs_before(embedder):
         ("transform", NAN_X, ValueError, "X contains NaN"),
         ("transform", WIDE_X, ValueError, "X .*row 7"),
         ("transform", [], ValueError, "."),
+        ("transform", np.ones((0, 2, 3)), ValueError, "at least 1 row of X"),
+        ("transform", 1e39 * abs(X), ValueError,
+         "X contains infinity or a value too large"),
         ("transform", X[0], ValueError, "Expected 2D array"),
-        ("transform_y", Y[:, :2], ValueError, "2 features.*5"),
-        ("transform_y", [b[:, :2] for b in Y_BAGS], ValueError, "2 features"),
-        ("transform_y", np.ones((4, 2, 2)), ValueError, "2 features"),
+        ("transform_y", Y[:, :2], ValueError, "y has 2 features.* fitted with 5"),
+        ("transform_y", [b[:, :2] for b in Y_BAGS], ValueError, "y has 2 features"),
+        ("transform_y", np.ones((4, 2, 2)), ValueError, "y has 2 features"),
+        ("transform_y", 1e39 * abs(Y), ValueError,
+         "y contains infinity or a value too large"),
         ("transform_y", NAN_Y, ValueError, "y contains NaN"),
         ("transform_y", WIDE_Y, ValueError, "y .*row 7"),
         ("transform_y", TEXTS, TypeError, "y holds text"),
         ("transform_y", [], ValueError, "at least 1 row of y"),
         ("transform_y", None, ValueError, "at least 1 row of y"),
     ],
-)
+)  # fmt: skip
 @pytest.mark.parametrize("transformer", [None, FunctionTransformer()],
                          ids=["scaled", "as given"])  # fmt: skip
 def test_transform_refuses_what_fit_refuses(method, bad, error, match, transformer):

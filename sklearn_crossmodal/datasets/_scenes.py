@@ -84,8 +84,10 @@ def make_scenes(
     check_integer("n_scenes", n_scenes, 1)
     check_integer("n_objects", n_objects, 1)
     fragments, tokens = np.asarray(fragments), np.asarray(tokens)
-    seen = np.array(id_list(fragment_types, len(fragments), "fragment_types", "X"))
-    heard = np.array(id_list(token_types, len(tokens), "token_types", "y"))
+    seen = np.array(
+        id_list(fragment_types, len(fragments), "fragment_types", "fragments")
+    )
+    heard = np.array(id_list(token_types, len(tokens), "token_types", "tokens"))
     by_speaker = _tokens_by_speaker(heard, speakers, np.unique(seen), n_objects)
     fragments_of = {type_: np.flatnonzero(seen == type_) for type_ in np.unique(seen)}
     rng = check_random_state(random_state)
@@ -111,7 +113,7 @@ def _tokens_by_speaker(heard, speakers, types, n_objects):
     """Return, for each speaker with enough to say, the tokens of each type."""
     if speakers is None:
         speakers = np.zeros(len(heard))
-    speakers = np.array(id_list(speakers, len(heard), "speakers", "y"))
+    speakers = np.array(id_list(speakers, len(heard), "speakers", "tokens"))
     vocabularies = []
     for speaker in np.unique(speakers):
         said = {

@@ -69,7 +69,7 @@ class LogMelStacker(TransformerMixin, BaseEstimator):
         With ``"level"``, energies are relative to the largest of the clip, so that its
         volume makes no difference, and values go from ``log(floor)`` to 0. None keeps
         them as they are, relative to samples from -1 to 1: :math:`L = 1`.
-    chunk_size : int, default=16
+    chunk_size : int, default=8
         Clips computed at a time. Memory beyond the output is of one chunk.
 
     Attributes
@@ -87,7 +87,7 @@ class LogMelStacker(TransformerMixin, BaseEstimator):
     -----
     The layout is that of [1]_: 71 frames of 40 filters, 10 ms apart, are 2,840 values.
     The paper's own features come near with ``pre_emphasis=0.97``, ``n_fft=1024``,
-    ``normalize=None``. Energies are computed in float64, as quiet filters beside a loud
+    ``normalize=None``. Spectra are computed in float64, as quiet filters beside a loud
     tone need, and equal those of `librosa.feature.melspectrogram`.
 
     The filters need librosa, and resampling soxr, which comes with it:
@@ -146,7 +146,7 @@ class LogMelStacker(TransformerMixin, BaseEstimator):
         pre_emphasis=0.0,
         floor=1e-7,
         normalize="level",
-        chunk_size=16,
+        chunk_size=8,
     ):
         self.sample_rate = sample_rate
         self.target_sample_rate = target_sample_rate
@@ -349,7 +349,8 @@ class LogMelStacker(TransformerMixin, BaseEstimator):
         """Return the sum of the times around the middle of a clip, in samples."""
         if self.center == "clip" or not clip.any():
             return len(clip)
-        power = np.square(clip, dtype=np.float64)
+        peak = max(clip.max(), -clip.min())  # the squares of tiny samples are zero
+        power = np.square(clip / np.float64(peak))
         # No matrix product: numpy's and torch's threads would fight.
         return round((2 * power * np.arange(len(clip))).sum() / power.sum()) + 1
 

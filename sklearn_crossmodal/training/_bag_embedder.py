@@ -6,9 +6,8 @@ from numbers import Integral
 import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.validation import assert_all_finite
 
-from ..base import row_blocks
+from ..base import check_finite
 from ..utils._bags import Bags, pool_rows, repeat_rows
 from ..utils._containers import (
     as_rows,
@@ -67,7 +66,8 @@ class BagEmbedder(NetEmbedder):
             kept together by the validation split of early stopping.
         labels : array-like of shape (n_samples,) or list of lists, default=None
             Class of each row, or of each item of `y` (the type of each spoken word), in
-            lists or one after the other: see `labels_as`. Never used for splitting.
+            lists or one after the other: see `labels_as`. As many as there are rows are
+            those of the rows. Never used for splitting.
 
         Returns
         -------
@@ -128,6 +128,8 @@ class BagEmbedder(NetEmbedder):
         if not holds_bags(X):
             X = super()._check_X(X, reset=reset)
             return Bags(X, np.ones(X.shape[0], dtype=np.int64))
+        if not len(X):
+            raise ValueError(f"{type(self).__name__} needs at least 1 row of X.")
         if reset and len(X) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs at least 2 rows of X, as one has nothing "
@@ -206,12 +208,16 @@ class BagEmbedder(NetEmbedder):
 
     def _transform_items(self, items):
         self._check_given_items(items)
+        if not holds_text(items):  # the transformer would say that X has them
+            self._check_width(
+                items, getattr(self.y_transformer_, "n_features_in_", None)
+            )
         return super()._transform_items(items)
 
     def _check_given_items(self, items):
         """Refuse what a scaler would take, or refuse without naming `y`."""
         if not holds_text(items):
-            self._check_values(items)
+            check_finite(items, "y", type(self).__name__, as_float32=False)
         elif self.y_transformer is None:
             raise TypeError(
                 f"{type(self).__name__} reads vectors, and y holds text. Give a "
@@ -228,20 +234,16 @@ class BagEmbedder(NetEmbedder):
                 f"shape {items.shape} of dtype {items.dtype}."
             )
         items = items.tocsr() if sparse.issparse(items) else items
-        self._check_values(items)
-        n_features = self._y_width()
+        check_finite(items, "y", type(self).__name__, as_float32=True)
+        self._check_width(items, self._y_width())
+        return items
+
+    def _check_width(self, items, n_features):
         if n_features not in (None, items.shape[1]):
             raise ValueError(
                 f"y has {items.shape[1]} features, but {type(self).__name__} was "
                 f"fitted with {n_features}."
             )
-        return items
-
-    def _check_values(self, items):
-        name = type(self).__name__
-        values = items.data.reshape(-1, 1) if sparse.issparse(items) else items
-        for block in row_blocks(values):
-            assert_all_finite(block, input_name="y", estimator_name=name)
 
     # -------------------------------------------------------------------- embedding
 

@@ -246,11 +246,13 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
             1, test_size=self.validation_fraction, random_state=self.seed_
         )
         training, validation = next(splitter.split(groups, groups=groups))
-        if min(len(training), len(validation)) < 2:
+        # Rows of one group alone have nothing to tell apart: any ranking is perfect.
+        n_groups = [len(np.unique(groups[part])) for part in (training, validation)]
+        if min(n_groups) < 2:
             raise ValueError(
-                f"early_stopping=True leaves {len(training)} rows for training and "
-                f"{len(validation)} for validation; each needs 2. Give more samples or "
-                "another validation_fraction."
+                f"early_stopping=True leaves {n_groups[0]} rows (or groups of them) "
+                f"for training and {n_groups[1]} for validation; each needs 2. Give "
+                "more samples or another validation_fraction."
             )
         return rows[training], rows[validation]
 

@@ -191,14 +191,19 @@ def _numeric_array(y, name):
 def _stack_bags(bags, name):
     """Return the items of a list of 2-D arrays, some of which may be empty."""
     full = [i for i, bag in enumerate(bags) if np.size(bag) or sparse.issparse(bag)]
-    models = [i for i in full or range(len(bags)) if np.ndim(bags[i]) == 2]
-    model = bags[models[0]]
+    first = next(i for i in [*full, *range(len(bags))] if np.ndim(bags[i]) == 2)
+    model = bags[first]
     for index in full:
+        if hasattr(bags[index], "columns"):
+            raise TypeError(
+                f"Row {index} of {name} is a table with named columns, and bags have "
+                "no names to check: pass its to_numpy()."
+            )
         shape = np.shape(bags[index])
         if len(shape) != 2 or shape[1] != model.shape[1]:
             raise ValueError(
                 f"Every bag of {name} must be a 2-D array with {model.shape[1]} "
-                f"columns, as row {models[0]} has; row {index} has shape {shape}."
+                f"columns, as row {first} has; row {index} has shape {shape}."
             )
     counts = np.zeros(len(bags), dtype=np.int64)
     counts[full] = [bags[i].shape[0] for i in full]

@@ -1,6 +1,6 @@
 """Ids of rows, `groups` and `labels`, as integer codes."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,12 @@ def id_list(ids: Any, n_rows: int, name: str, view: str) -> list:
             " id for each row."
         )
     values = ids.tolist()
+    for row, value in enumerate(values):
+        if not isinstance(value, Hashable):
+            raise ValueError(
+                f"{name} holds {value!r:.60} in row {row}, expected one id, such as a"
+                f" str or an int, for each row of {view}."
+            )
     missing = [row for row, value in enumerate(values) if _is_missing(value)]
     if missing:
         raise ValueError(
@@ -49,7 +55,8 @@ def ids_of_items(
     """
     rows = np.repeat(np.arange(len(n_items)), n_items)
     ids = ids.to_numpy() if hasattr(ids, "to_numpy") else ids
-    if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
+    in_rows = not isinstance(ids, str | bytes | Mapping | Set)  # a set has no order
+    if not in_rows or not isinstance(ids, Iterable):
         raise TypeError(
             f"{name} is {ids!r:.60}, expected a list with a list for each row of y, or"
             " one entry for each item of flatten_items(y)."

@@ -77,9 +77,16 @@ def test_types_without_a_partner_and_speakers_with_too_few_are_left_out():
         ({"n_objects": 5}, "n_objects=5.*4 types"),
         ({"n_objects": 0}, "n_objects must be an int of at least 1"),
         ({"n_scenes": 0}, "n_scenes must be an int of at least 1"),
-        ({"speakers": SPEAKERS[:-1]}, "speakers has 23 entries"),
+        ({"speakers": SPEAKERS[:-1]}, "speakers has 23 entries and tokens has 24"),
     ],
 )
 def test_bad_input_is_told(params, message):
     with pytest.raises(ValueError, match=message):
         make(**params)
+
+
+def test_types_that_do_not_match_are_told_by_the_names_of_the_parameters():
+    with pytest.raises(ValueError, match="fragment_types has 11 .* fragments has 12"):
+        make_scenes(SEEN, HEARD, SEEN_TYPES[:-1], HEARD_TYPES)
+    with pytest.raises(ValueError, match="token_types has 23 .* tokens has 24"):
+        make_scenes(SEEN, HEARD, SEEN_TYPES, HEARD_TYPES[:-1])

@@ -91,6 +91,13 @@ def test_texts_of_a_row_are_entries_of_their_own():
     assert values["recall@1"] == pytest.approx(2 / 3)
 
 
+def test_labels_of_items_are_not_those_of_rows(views):
+    X, y = views
+    labels = [["a"] * (1 + row % 2) for row in range(len(X))]
+    with pytest.raises(ValueError, match=r"labels holds \['a'\] in row 0.*one id"):
+        make_retrieval_scorer("map")(Given().fit(X, y), X, y, labels=labels)
+
+
 def test_labels_make_the_class_relevant(views):
     X, y = views
     labels = np.arange(len(X)) % 4

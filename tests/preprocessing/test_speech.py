@@ -529,6 +529,11 @@ def test_the_middle_of_the_energy_does_not_move_with_silence_around(before, afte
     assert not np.allclose(by_clip.transform([padded]), by_clip.transform([word]))
 
 
+def test_the_middle_of_the_energy_of_a_clip_whose_squares_are_zero():
+    stacker = LogMelStacker(sample_rate=8000, center="energy")
+    assert (stacker.fit_transform([1e-170 * noise(3000)]) == FLOOR).all()
+
+
 def test_the_middle_of_a_symmetric_clip_is_that_of_its_energy():
     word = np.sin(np.arange(3000)) * np.hanning(3000)
     clips = [word + word[::-1], np.zeros(2000)]

@@ -498,6 +498,14 @@ def test_a_split_that_leaves_too_few_rows_is_an_error(tiny, X, y):
         tiny(early_stopping=True).fit(X, y, groups=[0] * 23 + [1])
 
 
+@pytest.mark.parametrize("fraction", [0.2, 0.8], ids=["held out", "trained on"])
+def test_a_split_that_leaves_one_group_is_an_error(tiny, X, y, fraction):
+    # Of one group, anything is right: its score would be perfect from the start.
+    groups = np.arange(len(X)) % 5
+    with pytest.raises(ValueError, match="each needs 2"):
+        tiny(early_stopping=True, validation_fraction=fraction).fit(X, y, groups=groups)
+
+
 # --- What is kept -------------------------------------------------------------------
 
 
