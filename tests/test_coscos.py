@@ -161,7 +161,8 @@ def learner(**params):
     return CosCosEmbedder(**{
         "n_components": 16, "x_hidden_layer_sizes": (32,),
         "y_hidden_layer_sizes": (32,), "x_dropout": 0.0, "y_dropout": 0.0, "lr": 1e-2,
-        "lr_schedule": "constant", "batch_size": 20, "max_epochs": 10, "device": "cpu", "random_state": 0,
+        "lr_schedule": "constant", "batch_size": 20, "max_epochs": 10,
+        "device": "cpu", "random_state": 0,
         **params,
     })  # fmt: skip
 

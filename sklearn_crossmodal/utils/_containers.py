@@ -194,11 +194,6 @@ def _stack_bags(bags, name):
     first = next(i for i in [*full, *range(len(bags))] if np.ndim(bags[i]) == 2)
     model = bags[first]
     for index in full:
-        if hasattr(bags[index], "columns"):
-            raise TypeError(
-                f"Row {index} of {name} is a table with named columns, and bags have "
-                "no names to check: pass its to_numpy()."
-            )
         shape = np.shape(bags[index])
         if len(shape) != 2 or shape[1] != model.shape[1]:
             raise ValueError(
