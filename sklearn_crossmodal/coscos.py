@@ -238,7 +238,7 @@ class CosCosEmbedder(BagEmbedder):
     >>> from sklearn_crossmodal import CosCosEmbedder
     >>> rng = np.random.default_rng(0)
     >>> shapes, names = rng.normal(size=(10, 8)), rng.normal(size=(10, 6))
-    >>> scenes = [rng.choice(10, size=3, replace=False) for _ in range(300)]
+    >>> scenes = [rng.choice(10, size=3, replace=False) for _ in range(600)]
     >>> X = [shapes[scene] for scene in scenes]
     >>> y = [names[rng.permutation(scene)] for scene in scenes]
     >>> embedder = CosCosEmbedder(random_state=0).fit(X, y)
