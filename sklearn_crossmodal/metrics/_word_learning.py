@@ -12,7 +12,6 @@ from sklearn.utils import check_random_state
 from ..base import embed_y, get_two_view_estimator, row_blocks
 from ..utils._containers import as_rows
 from ..utils._sklearn import num_samples
-from ._bags import read_bags
 from ._counts import RankCounts, count_first_hits, nan_to_last
 from ._expected import first_rank, recall
 from ._relevance import LinkedRelevance
@@ -25,6 +24,7 @@ from ._similarity import (
     prepare,
     score_blocks,
 )
+from ._word_links import link_words
 
 CUTS = (1, 5, 10, 25)
 METRICS = ("median_rank", "mean_rank", *(f"recall@{k}" for k in CUTS))
@@ -234,7 +234,7 @@ def word_learning_report(
     if similarity is None:
         similarity = _similarity_of(estimator)
     check_option("similarity", similarity, SIMILARITIES)
-    fragments, spoken, links = read_bags(X, y, types, tokens)
+    fragments, spoken, links = link_words(X, y, types, tokens)
     raw = fragments, spoken
     if estimator is None:
         n_projections = 0

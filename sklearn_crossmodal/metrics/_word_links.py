@@ -11,7 +11,7 @@ from ..utils._sklearn import num_samples
 from ._relevance import LinkedRelevance
 
 
-def read_bags(
+def link_words(
     X: Any, y: Any, types: Any, tokens: Any
 ) -> tuple[Any, Any, dict[str, LinkedRelevance]]:
     """Return all fragments, each token once, and what is relevant to what."""
