@@ -16,6 +16,7 @@ import argparse
 import time
 
 import numpy as np
+from paper_recipe import paper_recipe
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
@@ -58,28 +59,7 @@ def make_model(recipe, seed, **params):
         return make_pipeline(
             scale, CosCosEmbedder(y_transformer=words, random_state=seed, **params)
         )
-    paper = CosCosEmbedder(
-        n_components=200,
-        negatives="sampled",
-        reduction="sum",
-        x_hidden_layer_sizes=(),
-        x_output_activation="relu",
-        x_dropout=0.0,
-        y_hidden_layer_sizes=(1024, 1024, 1024),
-        y_output_activation="relu",
-        y_dropout=0.0,
-        init="glorot_x4",
-        optimizer="adadelta",
-        lr=1.0,
-        lr_schedule="constant",
-        net_params={"optimizer__rho": 0.95},
-        weight_decay=2e-4,
-        max_norm=6.0,
-        batch_size=1,
-        random_state=seed,
-        **params,
-    )
-    return make_pipeline(scale, paper)
+    return make_pipeline(scale, paper_recipe(seed, **params))
 
 
 def main():

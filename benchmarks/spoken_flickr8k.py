@@ -23,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from paper_recipe import paper_recipe
 from scipy.io import wavfile
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from sklearn.pipeline import make_pipeline
@@ -45,6 +46,7 @@ VOICES = [
     "en-gb-x-gbcwmd+m4",
     "en-029+m5",
 ]
+RECIPES = {"default": CosCosEmbedder, "paper": paper_recipe}
 SAMPLE_RATE = 22050  # espeak-ng's own
 PAPER = """\
 the paper's tables: median and mean rank, R@1, R@5, R@10, R@25 in percent
@@ -109,36 +111,10 @@ def tell_scenes(subset, vocabulary, n_captions, rng):
     return scenes
 
 
-def embedder(recipe, seed, **params):
-    if recipe == "default":
-        return CosCosEmbedder(random_state=seed, **params)
-    return CosCosEmbedder(
-        n_components=200,
-        negatives="sampled",
-        reduction="sum",
-        x_hidden_layer_sizes=(),
-        x_output_activation="relu",
-        x_dropout=0.0,
-        y_hidden_layer_sizes=(1024, 1024, 1024),
-        y_output_activation="relu",
-        y_dropout=0.0,
-        init="glorot_x4",
-        optimizer="adadelta",
-        lr=1.0,
-        lr_schedule="constant",
-        net_params={"optimizer__rho": 0.95},
-        weight_decay=2e-4,
-        max_norm=6.0,
-        batch_size=1,
-        random_state=seed,
-        **params,
-    )
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-home")
-    parser.add_argument("--recipe", choices=["default", "paper"], default="default")
+    parser.add_argument("--recipe", choices=list(RECIPES), default="default")
     parser.add_argument("--photos", type=int, help="training photos; all by default")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--captions", type=int, default=2, help="of each photo")
@@ -176,7 +152,9 @@ def main():
     photos = np.asarray(test.data, dtype=np.float32)
     tested = [i for i, scene in enumerate(asked) if scene]
     params = {} if args.epochs is None else {"max_epochs": args.epochs}
-    pipe = make_pipeline(StandardScaler(), embedder(args.recipe, args.seed, **params))
+    pipe = make_pipeline(
+        StandardScaler(), RECIPES[args.recipe](random_state=args.seed, **params)
+    )
     start = time.perf_counter()
     pipe.fit(train.data[used], [frames[heard[i]] for i in used])
     print(

@@ -676,6 +676,25 @@ def test_bad_labels(name):
         assert not [name for name in vars(embedder) if name.endswith("_")]
 
 
+def test_one_class_left_by_early_stopping_is_an_error():
+    """The only row of another class is held out for some seed, and trained on else."""
+    refused = 0
+    for seed in range(8):
+        embedder = make(early_stopping=True, validation_fraction=0.5, random_state=seed)
+        seen = []
+        note = Batches(lambda batch, seen=seen: seen.append(batch["different"].any()))
+        embedder.set_params(callbacks=[note])
+        try:
+            embedder.fit(X, Y, labels=["b"] + ["a"] * (N - 1))
+        except ValueError as error:
+            assert "of one label" in str(error)
+            assert not hasattr(embedder, "net_")
+            refused += 1
+        else:
+            assert any(seen)
+    assert 0 < refused < 8
+
+
 def test_one_class_among_the_rows_that_are_left_is_an_error():
     # The only row of the other class is dropped: nothing is different.
     labels = changed(["a"] * N, row_3="b")

@@ -168,8 +168,16 @@ class BagEmbedder(NetEmbedder):
         X, y, metadata, _ = super()._check_pairs(X, y, metadata, reset=reset)
         rows = self._rows_with_items(X, y)
         labels = _check_labels(metadata["labels"], y.counts)
-        _check_contrast(metadata["groups"][rows], labels and labels.gather(rows)[0])
         return X, y, {**metadata, "labels": labels}, rows
+
+    def _check_training_rows(self, rows, groups, labels):
+        if len(np.unique(groups[rows])) < 2:
+            raise ValueError("All rows are of one group: nothing is different.")
+        if labels is not None and len(np.unique(labels.gather(rows)[0])) < 2:
+            raise ValueError(
+                "All items of y are of one label (of the rows that early stopping "
+                "leaves, if set): nothing is different."
+            )
 
     def _rows_with_items(self, X, y):
         """Return the rows with items in both views; warn of the others."""
@@ -275,11 +283,3 @@ def _check_labels(labels, counts):
         return None
     labels = ids_of_items(labels, counts, "labels", by_row=True)
     return Bags(encode_ids(labels, {}), counts)
-
-
-def _check_contrast(groups, labels):
-    """Raise ValueError when nothing is different from anything."""
-    if len(np.unique(groups)) < 2:
-        raise ValueError("All rows are of one group: nothing is different.")
-    if labels is not None and len(np.unique(labels)) < 2:
-        raise ValueError("All items of y are of one label: nothing is different.")

@@ -81,6 +81,9 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
     def _initialize_module(self, module, items):
         """Change a fresh module's weights, to start from given vectors for instance."""
 
+    def _check_training_rows(self, rows, **metadata):
+        """Refuse rows that training would learn nothing from."""
+
     def _own_callbacks(self):
         """Return the skorch callbacks of the method."""
         return []
@@ -222,6 +225,7 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
         training, validation = rows, None
         if self.early_stopping:
             training, validation = self._split(rows, metadata["groups"][rows])
+        self._check_training_rows(training, **metadata)
         texts, places = y.gather(training)
         if not resume:
             self._fit_y_transformer(texts)
