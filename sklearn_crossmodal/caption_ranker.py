@@ -473,7 +473,7 @@ class CaptionRanker(NetEmbedder):
             return {"temperature": self.temperature, "reduction": self.reduction}
         return {"margin": self.margin, "reduction": self.reduction}
 
-    def _initialize_module(self, module, items):
+    def _initialize_module(self, module, X, items):
         if self.word_vectors is None:
             return
         n_tokens, size = module.words.weight.shape

@@ -6,9 +6,8 @@ what is left of the batch, or drawn from all training items.
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
 
-from ._pairs import take_features
+from ._pairs import BatchDataset, take_features
 
 # Rounds of drawing anew what turned out not to be different, before looking for it.
 _MAX_REDRAWS = 50
@@ -34,7 +33,7 @@ class Batch:
         return self._n_rows
 
 
-class BagPairs(Dataset):
+class BagPairs(BatchDataset):
     """Training rows whose items are paired, all with all.
 
     Parameters
@@ -71,6 +70,11 @@ class BagPairs(Dataset):
     def items(self):
         """Items of the second view."""
         return self.y.items
+
+    @property
+    def views(self):
+        """Both views."""
+        return self.X, self.items
 
     def __len__(self):
         """Return the number of rows."""

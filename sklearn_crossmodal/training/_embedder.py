@@ -1,12 +1,9 @@
 """The estimator side of the engine: fit, resume, embed and persist a pair of towers."""
 
-import copy
-from abc import ABCMeta, abstractmethod
+from abc import abstractmethod
 from functools import partial
-from numbers import Integral, Real
 
 import numpy as np
-import torch
 from sklearn.base import clone
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.utils.validation import check_is_fitted
@@ -16,21 +13,14 @@ from ..utils._bags import pool_rows, repeat_rows
 from ..utils._containers import as_rows, read_bags, refuse_empty
 from ..utils._sklearn import (
     HasMethods,
-    Interval,
-    StrOptions,
     fit_context,
     num_samples,
 )
-from ._callbacks import SCHEDULES
-from ._engine import Training
-from ._holder import NetHolderMixin
-from ._net import OPTIMIZERS, resolve_device
 from ._pairs import Pairs
-from ._seeding import draw_seed
-from ._state import plain_history
+from ._trainer import NetTrainer
 
 
-class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
+class NetEmbedder(NetTrainer, TwoViewEmbedder):
     """Base class of two-view estimators that train a pair of towers with skorch.
 
     A subclass names its towers (`_module_class`, a `torch.nn.Module` with `embed_x`,
@@ -40,24 +30,8 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
     """
 
     _parameter_constraints: dict = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        **NetTrainer._parameter_constraints,
         "y_transformer": [HasMethods(["fit", "transform"]), None],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), type],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "lr_schedule": [StrOptions({"constant", *SCHEDULES})],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "batch_size": [Interval(Integral, 2, None, closed="left")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "warm_start": ["boolean"],
-        "callbacks": [list, tuple, None],
-        "net_params": [dict, None],
-        "device": [str, torch.device],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
 
     # ------------------------------------------------------------ what a method says
@@ -66,27 +40,12 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
     def _default_y_transformer(self, items):
         """Return what ``y_transformer=None`` means for these items; None for none."""
 
-    @abstractmethod
-    def _module_settings(self, X, items):
-        """Return the keyword arguments of `_module_class`, plain values only."""
-
-    @abstractmethod
-    def _loss_settings(self):
-        """Return the keyword arguments of the loss, plain values only."""
-
     def _check_items(self, items):
         """Validate the transformed items and return them as training takes them."""
         return items
 
-    def _initialize_module(self, module, items):
-        """Change a fresh module's weights, to start from given vectors for instance."""
-
     def _check_training_rows(self, rows, **metadata):
         """Refuse rows that training would learn nothing from."""
-
-    def _own_callbacks(self):
-        """Return the skorch callbacks of the method."""
-        return []
 
     def _conclude(self, items, pairs):
         """Keep what prediction needs of the training items and pairs; look at them."""
@@ -162,11 +121,7 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
         return self._train(X, y, metadata, self.max_epochs, self.lr_schedule, resume)
 
     def _partial_fit(self, X, y, **metadata):
-        if self.early_stopping:
-            raise ValueError(
-                "partial_fit does not support early_stopping=True. Set "
-                "early_stopping=False, or use fit with warm_start=True."
-            )
+        self._refuse_early_stopping()
         return self._train(X, y, metadata, 1, "constant", hasattr(self, "net_"))
 
     def _train(self, X, y, metadata, epochs, schedule, resume):
@@ -178,29 +133,20 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
             if not resume:
                 vars(self).pop("net_", None)  # an earlier fit is of no concern
             X, y, metadata, rows = self._check_pairs(X, y, metadata, reset=not resume)
-            device = resolve_device(self.device)
-            if not resume:
-                self.seed_ = draw_seed(self.random_state)
+            device = self._prepare_training(resume)
             pairs, validation, texts = self._make_pairs(X, y, metadata, rows, resume)
-            make_net = self._resumed_net if resume else self._new_net
-            training = Training(
-                make_net(pairs, device),
+            stopped_by = self._train_net(
                 pairs,
-                epochs,
-                seed=self.seed_,
+                hook_data,
+                device,
+                epochs=epochs,
                 schedule=schedule,
-                lr=self.lr,
-                max_grad_norm=self.max_grad_norm,
-                own_callbacks=self._own_callbacks(),
-                callbacks=copy.deepcopy(list(self.callbacks or ())),
+                resume=resume,
                 validation_score=validation and partial(self._mrr, pairs=validation),
-                patience=self.n_iter_no_change,
             )
-            self._run(training, hook_data)
-            self._keep(training.net)
         self._conclude(texts, pairs)
-        if training.stopped_by is not None:
-            raise training.stopped_by
+        if stopped_by is not None:
+            raise stopped_by
         return self
 
     def _check_pairs(self, X, y, metadata, *, reset):
@@ -278,29 +224,6 @@ class NetEmbedder(NetHolderMixin, TwoViewEmbedder, metaclass=ABCMeta):
                     "items, expected one for each."
                 )
         return self._check_items(items)
-
-    def _run(self, training, hook_data):
-        """Train, with each epoch a task of scikit-learn's callback protocol."""
-        root = self._init_callback_context(max_subtasks=training.epochs)
-        root.call_on_fit_task_begin(**hook_data)
-        attributes = partial(self._attributes, training.net)
-        with training:
-            while not training.stop:
-                epoch = root.subcontext(task_name="epoch")
-                epoch.call_on_fit_task_begin(**hook_data)
-                training.run_epoch()
-                training.stop |= epoch.call_on_fit_task_end(
-                    **hook_data, reconstruction_attributes=attributes
-                )
-        root.call_on_fit_task_end(**hook_data, reconstruction_attributes=attributes)
-
-    def _attributes(self, net):
-        history = plain_history(net)
-        return {"net_": net, "history_": history, "n_iter_": len(history)}
-
-    def _keep(self, net):
-        for name, value in self._attributes(net).items():
-            setattr(self, name, value)
 
     # -------------------------------------------------------------------- embedding
 

@@ -32,20 +32,20 @@ class NetHolderMixin:
             "net_params": self.net_params,
         }
 
-    def _new_net(self, pairs, device):
-        self._settings_ = self._settings(self._module_settings(pairs.X, pairs.items))
+    def _new_net(self, dataset, device):
+        self._settings_ = self._settings(self._module_settings(*dataset.views))
         net = self._build_net(device, self.seed_)
         with torch.no_grad():
-            self._initialize_module(net.module_, pairs.items)
+            self._initialize_module(net.module_, *dataset.views)
         return net
 
-    def _resumed_net(self, pairs, device):
+    def _resumed_net(self, dataset, device):
         """Return a net that starts where the fitted one stands; that one stays as is.
 
         Another loss or optimizer starts afresh on the trained towers.
         """
         before = self._settings_
-        self._check_same_towers(before["module"], pairs)
+        self._check_same_towers(before["module"], dataset)
         self._settings_ = self._settings(before["module"])
         net = self._build_net(device, self.seed_)
         same = all(before[key] == self._settings_[key] for key in ("loss", "optimizer"))
@@ -56,8 +56,8 @@ class NetHolderMixin:
         net.history.extend(self.net_.history)
         return net
 
-    def _check_same_towers(self, before, pairs):
-        now = self._module_settings(pairs.X, pairs.items)
+    def _check_same_towers(self, before, dataset):
+        now = self._module_settings(*dataset.views)
         parameters = self.get_params(deep=False)
         changed = [k for k in before if k in parameters and before[k] != now[k]]
         if changed:

@@ -11,7 +11,18 @@ from scipy import sparse
 from torch.utils.data import Dataset
 
 
-class Pairs(Dataset):
+class BatchDataset(Dataset):
+    """What `BatchIterator` cuts: ``dataset[index]`` is the batch of these samples.
+
+    Its `views` are what the settings of the net are read from.
+    """
+
+    def order(self):
+        """Draw the samples of one epoch, with torch's generator, which it seeds."""
+        return torch.randperm(len(self)).numpy()
+
+
+class Pairs(BatchDataset):
     """Training pairs: item ``j`` of the second view belongs to row ``rows[j]``.
 
     Parameters
@@ -34,6 +45,11 @@ class Pairs(Dataset):
         self.rows = rows
         self.groups = groups
         self.take_items = take_items or take_features
+
+    @property
+    def views(self):
+        """Both views."""
+        return self.X, self.items
 
     def __len__(self):
         """Return the number of pairs."""
@@ -68,14 +84,15 @@ def take_tokens(view, index):
 
 
 class BatchIterator:
-    """Iterate over whole batches of `Pairs`, shuffled by torch's seeded generator.
+    """Iterate over whole batches of a dataset, in the order that it draws.
 
     Parameters
     ----------
-    dataset : Pairs
+    dataset : BatchDataset
         What to cut into batches.
     batch_size : int
-        Pairs in a batch. A last batch of one has no negative: it joins the one before.
+        Samples in a batch. A last batch of one has nothing to be compared with: it
+        joins the one before.
     """
 
     def __init__(self, dataset, batch_size):
@@ -89,7 +106,7 @@ class BatchIterator:
 
     def __iter__(self):
         """Yield the batches of one epoch."""
-        order = torch.randperm(len(self.dataset)).numpy()
+        order = self.dataset.order()
         last = len(self) - 1
         for batch in range(last + 1):
             start = batch * self.batch_size
