@@ -2,7 +2,8 @@
 
 import numpy as np
 
-_BLOCK = 256
+_BLOCK = 256  # queries at a time, fewer where the buffer would be larger than
+_BUFFER = 2**25  # scores: 128 MiB
 
 
 def top_k(queries, gallery, k):
@@ -29,8 +30,78 @@ def top_k(queries, gallery, k):
     k = min(k, len(gallery))
     by_column = torch.from_numpy(np.asarray(gallery, dtype=np.float32)).T
     queries = torch.from_numpy(np.asarray(queries, dtype=np.float32))
-    best = [(block @ by_column).topk(k, dim=1) for block in queries.split(_BLOCK)]
+    n_rows = max(2, min(_BLOCK, _BUFFER // max(1, len(gallery)), len(queries)))
+    # One buffer for all blocks: fresh memory costs as much as the products.
+    buffer = torch.empty(n_rows, len(gallery))
+    best = [
+        torch.mm(block, by_column, out=buffer[: len(block)]).topk(k, dim=1)
+        for block in queries.split(n_rows)
+    ]
     return tuple(
         torch.cat(parts).numpy()
         for parts in ([b.indices for b in best], [b.values for b in best])
     )
+
+
+def smallest_k(chunks, k):
+    """Return where the `k` smallest entries of each row are, and the entries.
+
+    Parameters
+    ----------
+    chunks : iterable of ndarray of shape (n_rows, width)
+        The columns of a matrix, in order; a chunk may be overwritten by the next.
+    k : int
+        How many; not more than there are columns.
+
+    Returns
+    -------
+    indices : ndarray of shape (n_rows, k), dtype int64
+        Columns, the smallest entry first, the first of equal ones first.
+    values : ndarray of shape (n_rows, k)
+        Their entries.
+    """
+    indices = values = None
+    start = 0
+    for chunk in chunks:
+        if values is None:
+            values = np.empty((len(chunk), 0), dtype=chunk.dtype)
+            indices = np.empty((len(chunk), 0), dtype=np.int64)
+        rows, columns = _improvements(chunk, values, k)
+        if len(rows):
+            found = start + columns, chunk[rows, columns]
+            indices, values = _merge(indices, values, rows, *found, k)
+        start += chunk.shape[1]
+    return indices, values
+
+
+def _improvements(chunk, values, k):
+    """Return row and column of entries that may be among the `k` smallest so far."""
+    n_rows, width = chunk.shape
+    if values.shape[1] == k:
+        # Of equal entries the earlier wins: only smaller ones matter.
+        better = chunk < values[:, -1:]
+    else:
+        better = np.ones_like(chunk, dtype=bool)
+    if width > k and np.count_nonzero(better) > 8 * k * n_rows:
+        better &= chunk <= np.partition(chunk, k - 1, axis=1)[:, k - 1 : k]
+    # By columns where these are contiguous, then sorted by rows.
+    columns, rows = divmod(np.flatnonzero(better.T), n_rows)
+    by_row = np.argsort(rows, kind="stable")
+    return rows[by_row], columns[by_row]
+
+
+def _merge(indices, values, rows, new_indices, new_values, k):
+    """Return the `k` smallest of those so far and of new ones, sorted by row."""
+    counts = np.bincount(rows, minlength=len(values))
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    n_old, n_new = values.shape[1], counts.max()
+    is_float = values.dtype.kind == "f"
+    largest = np.inf if is_float else np.iinfo(values.dtype).max
+    padding = np.full((len(values), n_new), largest, dtype=values.dtype)
+    values = np.hstack([values, padding])
+    indices = np.hstack([indices, np.zeros(padding.shape, dtype=np.int64)])
+    values[rows, n_old + place] = new_values
+    indices[rows, n_old + place] = new_indices
+    # Stable: what was there first, and then lower columns, win among equals.
+    order = np.argsort(values, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(indices, order, 1), np.take_along_axis(values, order, 1)
