@@ -107,6 +107,7 @@ class TwoViewEmbedder(
         from .metrics import mean_reciprocal_rank
 
         X_embedded, y_embedded, rows = embed_pairs(self, X, y)
+        groups = self._groups_of(y) if groups is None else groups
         ids = check_ids(groups, len(X_embedded), "groups")
         return mean_reciprocal_rank(
             X_embedded,
@@ -115,6 +116,9 @@ class TwoViewEmbedder(
             y_groups=ids[rows],
             similarity=self.similarity,
         )
+
+    def _groups_of(self, y):
+        """Return the groups of rows where none are given; None: each is its own."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

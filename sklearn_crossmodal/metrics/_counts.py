@@ -104,12 +104,16 @@ def nan_to_last(scores: np.ndarray) -> int:
 
 
 def count_ranks(
-    scores: np.ndarray, columns: np.ndarray, n_relevant: np.ndarray
+    scores: np.ndarray,
+    columns: np.ndarray,
+    n_relevant: np.ndarray,
+    excluded: np.ndarray | None = None,
 ) -> RankCounts:
     """Count the ranks of the relevant columns (concatenated) of each row of scores.
 
     The relevant items' own scores are read from ``scores``, never computed another
-    way: two products of the same vectors may round differently.
+    way: two products of the same vectors may round differently. ``excluded`` is one
+    column for each row that is no part of its gallery.
     """
     n_queries, n_gallery = scores.shape
     positives = _sorted_positives(scores, columns, n_relevant)
@@ -120,6 +124,11 @@ def count_ranks(
     for row, start, end in zip(scores, ends - n_relevant, ends, strict=True):
         own = slice(start, end)
         _count_row(row, positives[own], above[own], at_or_above[own], mask)
+    if excluded is not None:
+        own_scores = np.repeat(scores[np.arange(n_queries), excluded], n_relevant)
+        above -= own_scores > positives
+        at_or_above -= own_scores >= positives
+        n_gallery -= 1
     relevant_above, relevant_tied = _count_relevant(positives, n_relevant)
     return RankCounts(
         above, at_or_above - above, relevant_above, relevant_tied, n_relevant, n_gallery

@@ -58,8 +58,8 @@ def ndcg(counts: RankCounts, k: int | None = None) -> np.ndarray:
     """Return the expected sum of 1 / log2(1 + rank), as a share of the best order's."""
     k = counts.n_gallery if k is None else min(k, counts.n_gallery)
     drawn = np.clip(k - counts.above, 0, counts.tied)
-    weight = _sum_over_ranks(_log_discount, counts, drawn)
-    ideal = _cumulative(_log_discount, counts.n_gallery)
+    weight = _sum_over_ranks(log_discount, counts, drawn)
+    ideal = _cumulative(log_discount, counts.n_gallery)
     gain = counts.sum_by_query(weight / counts.tied)
     return gain / ideal[np.minimum(counts.n_relevant, k)]
 
@@ -112,7 +112,7 @@ def _harmonic(ranks: np.ndarray) -> np.ndarray:
     return 1 / ranks
 
 
-def _log_discount(ranks: np.ndarray) -> np.ndarray:
+def log_discount(ranks: np.ndarray) -> np.ndarray:
     return 1 / np.log2(1 + ranks)
 
 

@@ -1,6 +1,6 @@
 """Which gallery entries are relevant to which query."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ class Relevance:
     n_gallery: int
     n_queries: int
     """The number of queries, those without a relevant item included."""
+    excludes_self: bool = False
+    """Whether query i is gallery entry i, and no answer to itself."""
 
     @classmethod
     def from_ids(cls, query_ids: ArrayLike, gallery_ids: ArrayLike) -> "Relevance":
@@ -37,6 +39,20 @@ class Relevance:
         start = ordered.searchsorted(query_ids, "left")
         n_relevant = ordered.searchsorted(query_ids, "right") - start
         return cls._keep(start, n_relevant, columns, len(gallery_ids))
+
+    @classmethod
+    def among(cls, ids: ArrayLike) -> "Relevance":
+        """Relevant means equal ids among the others: each entry is a query."""
+        full = cls.from_ids(ids, ids)
+        others = full.n_relevant - 1
+        kept = others.nonzero()[0]
+        return replace(
+            full,
+            queries=kept,
+            start=full.start[kept],
+            n_relevant=others[kept],
+            excludes_self=True,
+        )
 
     @classmethod
     def from_mask(cls, mask: ArrayLike) -> "Relevance":
@@ -65,9 +81,25 @@ class Relevance:
         Queries are counted among those that have a relevant item.
         """
         n_relevant = self.n_relevant[start:stop]
-        ends = np.cumsum(n_relevant)
-        shift = np.repeat(self.start[start:stop] - (ends - n_relevant), n_relevant)
-        return self.columns[shift + np.arange(len(shift))], n_relevant
+        length = n_relevant + self.excludes_self
+        ends = np.cumsum(length)
+        shift = np.repeat(self.start[start:stop] - (ends - length), length)
+        columns = self.columns[shift + np.arange(len(shift))]
+        if self.excludes_self:
+            columns = columns[columns != np.repeat(self.queries[start:stop], length)]
+        return columns, n_relevant
+
+    def keep(self, mask: np.ndarray) -> "Relevance":
+        """Return the relevance of some of these queries; the mask has one entry each.
+
+        Queries are counted among those that have a relevant item.
+        """
+        return replace(
+            self,
+            queries=self.queries[mask],
+            start=self.start[mask],
+            n_relevant=self.n_relevant[mask],
+        )
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import UndefinedMetricWarning
 
-from ._counts import TIES, RankCounts, count_ranks, counts_from_scores, nan_to_last
+from ._counts import TIES, RankCounts, count_ranks, counts_from_scores
 from ._docs import with_common_parameters
 from ._names import DEFAULT_METRICS, Metric, parse_metrics
 from ._relevance import Relevance, relevance_ids
-from ._similarity import (
-    SIMILARITIES,
-    check_embeddings,
-    may_be_nan,
-    prepare,
-    score_blocks,
-)
+from ._similarity import SIMILARITIES, RankingScores, check_embeddings
 
 DIRECTIONS = ("both", "x_to_y", "y_to_x")
 
@@ -101,7 +95,7 @@ def retrieval_metrics(
     for name, relevance in _directions(*ids, direction):
         queries, gallery = (X, Y) if name == "x_to_y" else (Y, X)
         _check_relevant(relevance, name)
-        ranking = _Ranking(queries, gallery, relevance, similarity, block_size)
+        ranking = Ranking(queries, gallery, relevance, similarity, block_size)
         results.append(_evaluate(parsed, ranking, ties))
         n_nan += ranking.n_nan
     warn_of_nan(n_nan, "X or Y")
@@ -204,7 +198,7 @@ def metrics_from_scores(
     }
 
 
-class _Ranking:
+class Ranking:
     """The rank counts of all queries, block by block, and the NaN met on the way."""
 
     def __init__(
@@ -217,19 +211,26 @@ class _Ranking:
     ) -> None:
         if len(relevance.queries) < len(queries):
             queries = queries[relevance.queries]
-        self.queries, self.gallery = prepare(queries, gallery, similarity)
+        self.scores = RankingScores(queries, gallery, similarity, block_size)
         self.relevance = relevance
-        self.block_size = block_size
-        self.n_nan = 0
+
+    @property
+    def n_nan(self) -> int:
+        """The number of scores that were NaN so far."""
+        return self.scores.n_nan
 
     def __iter__(self) -> Iterator[RankCounts]:
-        look_for_nan = may_be_nan(self.queries, self.gallery)
-        for start, stop, scores in score_blocks(
-            self.queries, self.gallery, self.block_size
-        ):
-            if look_for_nan:
-                self.n_nan += nan_to_last(scores)
-            yield count_ranks(scores, *self.relevance.block(start, stop))
+        for block in self.scores:
+            yield self.count(*block)
+
+    def count(self, start: int, stop: int, scores: np.ndarray) -> RankCounts:
+        """Count the ranks of one block of `scores`."""
+        excludes_self = self.relevance.excludes_self
+        return count_ranks(
+            scores,
+            *self.relevance.block(start, stop),
+            excluded=self.relevance.queries[start:stop] if excludes_self else None,
+        )
 
 
 def _evaluate(

@@ -2,7 +2,7 @@
 
 from sklearn.base import BaseEstimator
 
-from ..base import embed_pairs, get_two_view_estimator
+from ..base import TwoViewEmbedder, embed_pairs, get_two_view_estimator
 from ..utils._ids import check_ids
 from ._names import parse_metrics
 from ._retrieval import retrieval_metrics
@@ -80,8 +80,11 @@ class RetrievalScorer(BaseEstimator):
 def evaluation_arguments(estimator, X, y, groups, labels, similarity, level):
     """Embed both views; return the keyword arguments that `retrieval_metrics` takes."""
     X_embedded, y_embedded, rows = embed_pairs(estimator, X, y, level=level)
+    two_view, _ = get_two_view_estimator(estimator)
     if similarity is None:
-        similarity = get_two_view_estimator(estimator)[0].similarity
+        similarity = two_view.similarity
+    if groups is None and labels is None and isinstance(two_view, TwoViewEmbedder):
+        groups = two_view._groups_of(y)
     name = "groups" if labels is None else "labels"
     ids = groups if labels is None else labels
     ids = check_ids(ids, len(X_embedded), name)

@@ -4,32 +4,49 @@ Higher is closer. Every similarity is one inner product of two prepared matrices
 one blocked matrix product serves all of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
+from ._counts import nan_to_last
+
 SIMILARITIES = ("cosine", "dot", "euclidean")
 
 
-def check_embeddings(X: ArrayLike, Y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def check_embeddings(
+    X: ArrayLike, Y: ArrayLike, names: tuple[str, str] = ("X", "Y")
+) -> tuple[np.ndarray, np.ndarray]:
     """Return both views as 2-D arrays of one width and one floating dtype.
 
     The dtype is float64 when either view holds float64, else float32.
     """
-    arrays = {"X": _as_matrix(X, "X"), "Y": _as_matrix(Y, "Y")}
-    wide = any(a.dtype.kind == "f" and a.itemsize >= 8 for a in arrays.values())
-    dtype = np.float64 if wide else np.float32
-    X, Y = (_as_float(array, dtype, name) for name, array in arrays.items())
+    X, Y = _as_matrices([X, Y], names)
     if X.shape[1] != Y.shape[1]:
         raise ValueError(
-            f"X has {X.shape[1]} columns and Y has {Y.shape[1]}, expected the same"
-            " number: embed both views in one space first, for example with"
-            " transform(X) and transform_y(y)."
+            f"{names[0]} has {X.shape[1]} columns and {names[1]} has {Y.shape[1]},"
+            " expected the same number: embed both views in one space first, for"
+            " example with transform(X) and transform_y(y)."
         )
     return X, Y
+
+
+def check_embedding(X: ArrayLike, name: str) -> np.ndarray:
+    """Return one view as a 2-D array, float64 if it is and float32 else."""
+    return _as_matrices([X], [name])[0]
+
+
+def _as_matrices(arrays: Sequence[Any], names: Sequence[str]) -> list[np.ndarray]:
+    pairs = zip(arrays, names, strict=True)
+    matrices = [_as_matrix(array, name) for array, name in pairs]
+    wide = any(m.dtype.kind == "f" and m.itemsize >= 8 for m in matrices)
+    dtype = np.float64 if wide else np.float32
+    return [
+        _as_float(matrix, dtype, name)
+        for matrix, name in zip(matrices, names, strict=True)
+    ]
 
 
 def _as_matrix(array: Any, name: str) -> np.ndarray:
@@ -147,6 +164,30 @@ def unique_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         return rows, None
     first = np.unique(inverse, return_index=True)[1]
     return rows[first], inverse
+
+
+class RankingScores:
+    """Blocks of scores of raw embeddings, for ranking: NaN is the lowest score.
+
+    `n_nan` counts the NaN met so far.
+    """
+
+    def __init__(
+        self, queries: np.ndarray, gallery: np.ndarray, similarity: str, block_size: int
+    ) -> None:
+        self.queries, self.gallery = prepare(queries, gallery, similarity)
+        self.block_size = block_size
+        self.n_nan = 0
+
+    def __iter__(self) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Yield what `score_blocks` does."""
+        look_for_nan = may_be_nan(self.queries, self.gallery)
+        for start, stop, scores in score_blocks(
+            self.queries, self.gallery, self.block_size
+        ):
+            if look_for_nan:
+                self.n_nan += nan_to_last(scores)
+            yield start, stop, scores
 
 
 def score_blocks(

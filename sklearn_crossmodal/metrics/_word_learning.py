@@ -1,7 +1,7 @@
 """The evaluation of word learning by Synnaeve, Versteegh and Dupoux (2014)."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -9,21 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
-from ..base import embed_y, get_two_view_estimator, row_blocks
+from ..base import embed_y, row_blocks
 from ..utils._containers import as_rows
-from ..utils._sklearn import num_samples
-from ._counts import RankCounts, count_first_hits, nan_to_last
+from ._counts import RankCounts, count_first_hits
+from ._embed import embed_items, similarity_of
 from ._expected import first_rank, recall
 from ._relevance import LinkedRelevance
 from ._report import format_cells, format_table
 from ._retrieval import check_option, check_positive_int, warn_of_nan
-from ._similarity import (
-    SIMILARITIES,
-    check_embeddings,
-    may_be_nan,
-    prepare,
-    score_blocks,
-)
+from ._similarity import SIMILARITIES, RankingScores, check_embeddings
 from ._word_links import link_words
 
 CUTS = (1, 5, 10, 25)
@@ -232,7 +226,7 @@ def word_learning_report(
     check_positive_int("block_size", block_size)
     _check_number_of_projections(n_projections)
     if similarity is None:
-        similarity = _similarity_of(estimator)
+        similarity = similarity_of(estimator)
     check_option("similarity", similarity, SIMILARITIES)
     fragments, spoken, links = link_words(X, y, types, tokens)
     raw = fragments, spoken
@@ -240,8 +234,8 @@ def word_learning_report(
         n_projections = 0
     else:
         _check_projectable(raw, n_projections)
-        fragments = _embed(estimator.transform, fragments, "transform")
-        spoken = _embed(lambda y: embed_y(estimator, y), spoken, "transform_y")
+        fragments = embed_items(estimator.transform, fragments, "transform")
+        spoken = embed_items(partial(embed_y, estimator), spoken, "transform_y")
     fragments, spoken = check_embeddings(fragments, spoken)
     evaluation = _Evaluation(links, similarity, block_size)
     scores = evaluation.scores(fragments, spoken)
@@ -294,25 +288,19 @@ class _Evaluation:
         numbers: dict[str, list[np.ndarray]] = {task: [] for task in self.links}
         self.n_nan = 0
         for queries, gallery, tasks in _PASSES:
-            for start, stop, block in self._blocks(views[queries], views[gallery]):
+            blocks = RankingScores(
+                views[queries], views[gallery], self.similarity, self.block_size
+            )
+            for block in blocks:
                 for task in tasks:
                     if task not in self.links:
                         continue
-                    ranks, n_relevant = self._first_hits(task, start, stop, block)
+                    ranks, n_relevant = self._first_hits(task, *block)
                     values[task].append(ranks)
                     numbers[task].append(n_relevant)
+            self.n_nan += blocks.n_nan
         self.n_relevant = {task: np.concatenate(n) for task, n in numbers.items()}
         return {task: _summarise(np.hstack(v)) for task, v in values.items()}
-
-    def _blocks(
-        self, queries: np.ndarray, gallery: np.ndarray
-    ) -> Iterable[tuple[int, int, np.ndarray]]:
-        queries, gallery = prepare(queries, gallery, self.similarity)
-        look_for_nan = may_be_nan(queries, gallery)
-        for start, stop, block in score_blocks(queries, gallery, self.block_size):
-            if look_for_nan:
-                self.n_nan += nan_to_last(block)
-            yield start, stop, block
 
     def _first_hits(
         self, task: str, start: int, stop: int, block: np.ndarray
@@ -397,22 +385,6 @@ def _mean_of_scores(
         }
         for task in (scores[0] if scores else ())
     }
-
-
-def _similarity_of(estimator: Any) -> str:
-    if estimator is None:
-        return "cosine"
-    return get_two_view_estimator(estimator)[0].similarity
-
-
-def _embed(embed: Any, items: Any, name: str) -> np.ndarray:
-    embedded, n_items = np.asarray(embed(items)), num_samples(items)
-    if len(embedded) != n_items:
-        raise ValueError(
-            f"{name} returned {len(embedded)} rows for {n_items} items, expected one"
-            " for each."
-        )
-    return embedded
 
 
 def _check_number_of_projections(n_projections: object) -> None:
