@@ -124,9 +124,9 @@ class CaptionRanker(NetEmbedder):
         How the losses of a batch are put together.
     hidden_layer_sizes : tuple of int, default=()
         Hidden layers of the image tower.
-    activation : {"relu", "tanh"}, default="relu"
+    activation : {"relu", "tanh", "gelu"}, default="relu"
         Activation of the hidden layers.
-    output_activation : {"relu", "tanh"}, default=None
+    output_activation : {"relu", "tanh", "gelu"}, default=None
         Activation at the end of the image tower.
     dropout : float, default=0.6
         Share of the inputs of each layer of the image tower that training drops.
@@ -468,8 +468,8 @@ class CaptionRanker(NetEmbedder):
             "similarity": self.similarity,
         }
 
-    def _loss_settings(self):
-        if self.loss in ("info_nce", "sigmoid"):
+    def _loss_settings(self, loss):
+        if loss in ("info_nce", "sigmoid"):
             return {"temperature": self.temperature, "reduction": self.reduction}
         return {"margin": self.margin, "reduction": self.reduction}
 

@@ -120,9 +120,9 @@ class CosCosEmbedder(BagEmbedder):
         them out, with a warning, and `transform` makes them zero.
     x_hidden_layer_sizes, y_hidden_layer_sizes : tuple of int, default=(256,)
         Hidden layers of each tower.
-    x_activation, y_activation : {"relu", "tanh"}, default="relu"
+    x_activation, y_activation : {"relu", "tanh", "gelu"}, default="relu"
         Activation of the hidden layers.
-    x_output_activation, y_output_activation : {"relu", "tanh"}, default=None
+    x_output_activation, y_output_activation : {"relu", "tanh", "gelu"}, default=None
         Activation at the end of each tower. None leaves it linear.
     x_dropout, y_dropout : float, default=0.5 and 0.4
         Share of the inputs of each layer that training drops.
@@ -365,11 +365,11 @@ class CosCosEmbedder(BagEmbedder):
                 settings[f"{view}_{what}"] = getattr(self, f"{view}_{what}")
         return settings
 
-    def _loss_settings(self):
+    def _loss_settings(self, loss):
         settings = {"reduction": self.reduction}
-        if self.loss == "cosine_margin":
+        if loss == "cosine_margin":
             settings["margin"] = self.margin
-        elif self.loss in ("mil_nce", "info_nce"):
+        elif loss in ("mil_nce", "info_nce"):
             settings["temperature"] = self.temperature
         return settings
 

@@ -17,6 +17,7 @@ from ..utils._sklearn import (
     num_samples,
 )
 from ._pairs import Pairs
+from ._seeding import seed_nested
 from ._trainer import NetTrainer
 
 
@@ -118,13 +119,14 @@ class NetEmbedder(NetTrainer, TwoViewEmbedder):
 
     def _fit(self, X, y, **metadata):
         resume = self.warm_start and hasattr(self, "net_")
-        return self._train(X, y, metadata, self.max_epochs, self.lr_schedule, resume)
+        return self._train(X, y, metadata, self._stages(), self.lr_schedule, resume)
 
     def _partial_fit(self, X, y, **metadata):
         self._refuse_early_stopping()
-        return self._train(X, y, metadata, 1, "constant", hasattr(self, "net_"))
+        stages, resume = [(self.loss, 1)], hasattr(self, "net_")
+        return self._train(X, y, metadata, stages, "constant", resume)
 
-    def _train(self, X, y, metadata, epochs, schedule, resume):
+    def _train(self, X, y, metadata, stages, schedule, resume):
         with rollback_on_error(self):
             hook_data = {"estimator": self, "X": X, "y": y}
             given = {k: value for k, value in metadata.items() if value is not None}
@@ -139,7 +141,7 @@ class NetEmbedder(NetTrainer, TwoViewEmbedder):
                 pairs,
                 hook_data,
                 device,
-                epochs=epochs,
+                stages=stages,
                 schedule=schedule,
                 resume=resume,
                 validation_score=validation and partial(self._mrr, pairs=validation),
@@ -152,7 +154,10 @@ class NetEmbedder(NetTrainer, TwoViewEmbedder):
     def _check_pairs(self, X, y, metadata, *, reset):
         """Validate what `fit` was given; also return the rows that can be used."""
         X = self._check_X(X, reset=reset)
-        y, groups = self._check_rows(X, y, metadata["groups"])
+        groups = metadata["groups"]
+        if groups is None and y is not None:
+            groups = self._groups_of(y)
+        y, groups = self._check_rows(X, y, groups)
         return (
             X,
             self._read_y(y),
@@ -212,6 +217,7 @@ class NetEmbedder(NetTrainer, TwoViewEmbedder):
             transformer = self._default_y_transformer(items)
         self.y_transformer_ = None if transformer is None else clone(transformer)
         if self.y_transformer_ is not None:
+            seed_nested(self.y_transformer_, self.seed_)
             self.y_transformer_.fit(items)
 
     def _transform_items(self, items):

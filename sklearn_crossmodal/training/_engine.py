@@ -50,6 +50,9 @@ class Training:
         for `patience` epochs, and the best state is restored.
     patience : int
         See `validation_score`.
+    later_stage : bool, default=False
+        Whether this fit has trained the net before, and what it learned is to be kept
+        even when no epoch gets done here.
 
     Attributes
     ----------
@@ -72,6 +75,7 @@ class Training:
         callbacks,
         validation_score,
         patience,
+        later_stage=False,
     ):
         self.net = net
         self.pairs = pairs
@@ -79,6 +83,7 @@ class Training:
         self.seed = seed
         self.stop = False
         self.stopped_by = None
+        self._later_stage = later_stage
         self._first = len(net.history)
         self._validation = None
         if validation_score is not None:
@@ -122,7 +127,7 @@ class Training:
             self._validation.restore_best(self.net)
         self._leave_no_trace()
         self.stopped_by = error
-        return self.n_done > 0
+        return self.n_done > 0 or self._later_stage
 
     def run_epoch(self):
         """Run one epoch; set `stop` when it should be the last."""

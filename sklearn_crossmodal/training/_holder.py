@@ -20,11 +20,11 @@ class NetHolderMixin:
     _losses: dict[str, type]
     _take_items = staticmethod(take_features)
 
-    def _settings(self, module_settings):
+    def _settings(self, module_settings, loss):
         return {
             "module": module_settings,
-            "loss": self.loss,
-            "criterion": self._loss_settings(),
+            "loss": loss,
+            "criterion": self._loss_settings(loss),
             "optimizer": self.optimizer,
             "lr": self.lr,
             "weight_decay": self.weight_decay,
@@ -32,21 +32,22 @@ class NetHolderMixin:
             "net_params": self.net_params,
         }
 
-    def _new_net(self, dataset, device):
-        self._settings_ = self._settings(self._module_settings(*dataset.views))
+    def _new_net(self, dataset, device, loss):
+        module_settings = self._module_settings(*dataset.views)
+        self._settings_ = self._settings(module_settings, loss)
         net = self._build_net(device, self.seed_)
         with torch.no_grad():
             self._initialize_module(net.module_, *dataset.views)
         return net
 
-    def _resumed_net(self, dataset, device):
+    def _resumed_net(self, dataset, device, loss):
         """Return a net that starts where the fitted one stands; that one stays as is.
 
         Another loss or optimizer starts afresh on the trained towers.
         """
         before = self._settings_
         self._check_same_towers(before["module"], dataset)
-        self._settings_ = self._settings(before["module"])
+        self._settings_ = self._settings(before["module"], loss)
         net = self._build_net(device, self.seed_)
         same = all(before[key] == self._settings_[key] for key in ("loss", "optimizer"))
         settings = [_without_weights(group) for group in net.optimizer_.param_groups]

@@ -16,6 +16,16 @@ def draw_seed(random_state):
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
+def seed_nested(estimator, seed):
+    """Seed what inside an estimator would draw from numpy's global state."""
+    unseeded = {
+        name: seed
+        for name, value in estimator.get_params().items()
+        if value is None and name.rpartition("__")[2] == "random_state"
+    }
+    estimator.set_params(**unseeded)
+
+
 def stream(seed, step):
     """Return numpy's generator for step `step` of the fit seeded with `seed`."""
     return np.random.default_rng([seed, step])

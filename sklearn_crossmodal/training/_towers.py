@@ -5,7 +5,7 @@ from numbers import Integral
 
 from torch import nn
 
-ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU}
 
 INITS = {
     "he": partial(nn.init.kaiming_normal_, nonlinearity="relu"),
@@ -13,29 +13,34 @@ INITS = {
 }
 
 
-def feed_forward(sizes, activation, dropout, output_activation=None):
+def feed_forward(
+    sizes, activation, dropout, output_activation=None, *, batch_norm=False
+):
     """Return linear layers of these sizes, each behind a dropout.
 
     Parameters
     ----------
     sizes : list of int
         Number of inputs, of the units of each hidden layer, and of outputs.
-    activation : {"relu", "tanh"}
+    activation : {"relu", "tanh", "gelu"}
         Between the layers.
     dropout : float
         Share of each layer's inputs that is dropped in training.
-    output_activation : {"relu", "tanh"}, default=None
+    output_activation : {"relu", "tanh", "gelu"}, default=None
         Behind the last layer; None leaves it linear.
+    batch_norm : bool, default=False
+        Whether hidden layers are normalised over the batch.
 
     Returns
     -------
     tower : torch.nn.Sequential
     """
     layers = []
-    for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+    for n_in, n_out in zip(sizes, sizes[1:-1], strict=False):
         layers += [nn.Dropout(dropout), nn.Linear(n_in, n_out)]
+        layers += [nn.BatchNorm1d(n_out)] if batch_norm else []
         layers.append(ACTIVATIONS[activation]())
-    tower = nn.Sequential(*layers[:-1])
+    tower = nn.Sequential(*layers, nn.Dropout(dropout), nn.Linear(*sizes[-2:]))
     if output_activation is not None:
         tower.append(ACTIVATIONS[output_activation]())
     return tower

@@ -51,8 +51,8 @@ class NetTrainer(NetHolderMixin, metaclass=ABCMeta):
         """Return the keyword arguments of `_module_class`, plain values only."""
 
     @abstractmethod
-    def _loss_settings(self):
-        """Return the keyword arguments of the loss, plain values only."""
+    def _loss_settings(self, loss):
+        """Return the keyword arguments of this loss, plain values only."""
 
     def _initialize_module(self, module, *views):
         """Change a fresh module's weights, to start from given vectors for instance."""
@@ -60,6 +60,10 @@ class NetTrainer(NetHolderMixin, metaclass=ABCMeta):
     def _own_callbacks(self):
         """Return the skorch callbacks of the method."""
         return []
+
+    def _stages(self):
+        """Return the losses to fit with, one after the other, and for how long."""
+        return [(self.loss, self.max_epochs)]
 
     # ----------------------------------------------------------------------- training
 
@@ -71,25 +75,34 @@ class NetTrainer(NetHolderMixin, metaclass=ABCMeta):
         return device
 
     def _train_net(
-        self, dataset, hook_data, device, *, epochs, schedule, resume, validation_score
+        self, dataset, hook_data, device, *, stages, schedule, resume, validation_score
     ):
         """Train, keep the net, and return what cut training short, if anything."""
-        make_net = self._resumed_net if resume else self._new_net
-        training = Training(
-            make_net(dataset, device),
-            dataset,
-            epochs,
-            seed=self.seed_,
-            schedule=schedule,
-            lr=self.lr,
-            max_grad_norm=self.max_grad_norm,
-            own_callbacks=self._own_callbacks(),
-            callbacks=copy.deepcopy(list(self.callbacks or ())),
-            validation_score=validation_score,
-            patience=self.n_iter_no_change,
-        )
-        self._run(training, hook_data)
-        self._keep(training.net)
+        root = self._init_callback_context(max_subtasks=sum(n for _, n in stages))
+        root.call_on_fit_task_begin(**hook_data)
+        for i, (loss, n_epochs) in enumerate(stages):
+            make_net = self._resumed_net if resume else self._new_net
+            training = Training(
+                make_net(dataset, device, loss),
+                dataset,
+                n_epochs,
+                seed=self.seed_,
+                schedule=schedule,
+                lr=self.lr,
+                max_grad_norm=self.max_grad_norm,
+                own_callbacks=self._own_callbacks(),
+                callbacks=copy.deepcopy(list(self.callbacks or ())),
+                validation_score=validation_score,
+                patience=self.n_iter_no_change,
+                later_stage=i > 0,
+            )
+            self._run(training, root, hook_data)
+            self._keep(training.net)
+            if training.stopped_by is not None:
+                break
+            resume = True
+        attributes = partial(self._attributes, training.net)
+        root.call_on_fit_task_end(**hook_data, reconstruction_attributes=attributes)
         return training.stopped_by
 
     def _refuse_early_stopping(self):
@@ -99,10 +112,8 @@ class NetTrainer(NetHolderMixin, metaclass=ABCMeta):
                 "early_stopping=False, or use fit with warm_start=True."
             )
 
-    def _run(self, training, hook_data):
+    def _run(self, training, root, hook_data):
         """Train, with each epoch a task of scikit-learn's callback protocol."""
-        root = self._init_callback_context(max_subtasks=training.epochs)
-        root.call_on_fit_task_begin(**hook_data)
         attributes = partial(self._attributes, training.net)
         with training:
             while not training.stop:
@@ -112,7 +123,6 @@ class NetTrainer(NetHolderMixin, metaclass=ABCMeta):
                 training.stop |= epoch.call_on_fit_task_end(
                     **hook_data, reconstruction_attributes=attributes
                 )
-        root.call_on_fit_task_end(**hook_data, reconstruction_attributes=attributes)
 
     def _attributes(self, net):
         history = plain_history(net)
