@@ -10,9 +10,16 @@ from ._contrastive import (
     SumOfViolations,
 )
 from ._pairs import MILNCE, PAIR_LOSSES, CosCos2, CosineMargin, PairInfoNCE
+from ._strings import (
+    EDIT_DISTANCE_LOSSES,
+    PoissonEditError,
+    RelativeEditError,
+    SquaredEditError,
+)
 
 __all__ = [
     "CONTRASTIVE_LOSSES",
+    "EDIT_DISTANCE_LOSSES",
     "MILNCE",
     "PAIR_LOSSES",
     "CosCos2",
@@ -21,7 +28,10 @@ __all__ = [
     "InfoNCE",
     "PairInfoNCE",
     "PairwiseSigmoid",
+    "PoissonEditError",
     "RandomNegative",
+    "RelativeEditError",
     "SemiHardNegative",
+    "SquaredEditError",
     "SumOfViolations",
 ]
