@@ -7,6 +7,7 @@ of the two views, in numpy. Each broken estimator is the reference with one rule
 import copy
 import random
 from functools import partial
+from string import ascii_lowercase
 
 import joblib
 import numpy as np
@@ -23,7 +24,7 @@ from sklearn.utils.validation import assert_all_finite, check_is_fitted
 
 from sklearn_crossmodal.base import TwoViewEmbedder, flatten_items
 from sklearn_crossmodal.utils._bags import pool_rows
-from sklearn_crossmodal.utils._checks_data import make_two_views
+from sklearn_crossmodal.utils._checks_data import draw_word, make_two_views
 from sklearn_crossmodal.utils._containers import as_rows, holds_bags
 from sklearn_crossmodal.utils.estimator_checks import (
     check_two_view_estimator,
@@ -160,6 +161,51 @@ class BagIteration(PowerIteration):
         return self._pool(embedded, rows)
 
 
+class ImageIteration(PowerIteration):
+    """The reference for images in X: it learns from 8 by 24 of their pixels."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def _check_X(self, X, *, reset):
+        X = self._read(as_rows(X))
+        if len(X) < (2 if reset else 1):
+            raise ValueError(f"Too few images: {len(X)}.")
+        pixels = np.array([self._sample(image, i) for i, image in enumerate(X)])
+        return super()._check_X(pixels, reset=reset)
+
+    def _read(self, X):
+        return X
+
+    def _sample(self, image, index):
+        image = np.asarray(image)
+        if image.dtype.kind not in "uif":
+            raise TypeError(f"Image {index} has pixels of dtype {image.dtype}.")
+        image = self._grey(image)
+        if image.ndim != 2 or not image.size or not np.isfinite(image).all():
+            raise ValueError(f"Image {index} is none: shape {image.shape}, or NaN.")
+        rows, columns = (
+            np.linspace(0, n - 1, size).astype(int)
+            for n, size in zip(image.shape, (8, 24), strict=True)
+        )
+        return image[rows][:, columns].ravel().astype(np.float64)
+
+    def _grey(self, image):
+        if image.ndim == 3 and image.shape[2] in (3, 4):
+            return image[:, :, :3].mean(axis=2)
+        return image
+
+
+class WordIteration(ImageIteration):
+    """The reference where images of one word are right answers for each other."""
+
+    def _groups_of(self, y):
+        return flatten_items(y)[0]
+
+
 def _dense(array):
     array = array.toarray() if sparse.issparse(array) else np.asarray(array)
     return array.astype(np.float64)
@@ -167,6 +213,10 @@ def _dense(array):
 
 def count_words():
     return PowerIteration(y_transformer=CountVectorizer())
+
+
+def count_characters():
+    return WordIteration(y_transformer=CountVectorizer(analyzer="char"))
 
 
 def encode_ids():
@@ -198,6 +248,17 @@ def bags_and_texts(n_samples, random_state):
     return X, [" ".join(words[row]) for row in chosen]
 
 
+def pages(n_samples, random_state):
+    """Other people's images, of floats: a bar for each letter that is told in y."""
+    rng = np.random.RandomState(random_state)
+    counts = 1 + rng.randint(8, size=(n_samples, 2))
+    pages = [rng.random_sample((8, 24 + i % 5)) for i in range(n_samples)]
+    for page, (a, b) in zip(pages, counts, strict=True):
+        page[:4, : 3 * a] += 10
+        page[4:, : 3 * b] += 10
+    return pages, ["a" * a + "b" * b for a, b in counts]
+
+
 @parametrize_with_two_view_checks(
     [
         PowerIteration(),
@@ -213,6 +274,8 @@ def bags_and_texts(n_samples, random_state):
         (count_words(), "texts"),
         (count_words(), "several_texts", {"strong_params": {"max_epochs": 50}}),
         (encode_ids(), "tokens"),
+        (count_characters(), "word_images"),
+        (ImageIteration(y_transformer=CountVectorizer(analyzer="char")), pages),
     ]
 )
 def test_reference_keeps_the_contract(estimator, check):
@@ -792,6 +855,213 @@ class StartsOverWhenNarrower(BagIteration):
         return super()._train(X, y, groups, epochs, resume)
 
 
+# ------------------------------------------------- one broken rule about images in each
+
+
+class DeniesImages(ImageIteration):
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = False
+        return tags
+
+
+class ClaimsTables(ImageIteration):
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = True
+        return tags
+
+
+class ReadsMemoryOrderOfImages(ImageIteration):
+    def _sample(self, image, index):
+        image = np.asarray(image)
+        return super()._sample(image.ravel("K").reshape(image.shape), index)
+
+
+class ReadsBuffer(ImageIteration):
+    """Takes a part of an array for the array it is a part of."""
+
+    def _sample(self, image, index):
+        base = image.base
+        return super()._sample(image if base is None else base, index)
+
+
+class ClipsFloats(ImageIteration):
+    """Takes it that floats go from 0 to 1."""
+
+    def _grey(self, image):
+        grey = super()._grey(image)
+        return np.clip(grey, 0, 1) if image.dtype.kind == "f" else grey
+
+
+class RefusesArrays(ImageIteration):
+    def _read(self, X):
+        if isinstance(X, np.ndarray):
+            raise TypeError("Expected a list.")
+        return X
+
+
+class TransposesArrays(ImageIteration):
+    def _read(self, X):
+        return X.swapaxes(1, 2) if getattr(X, "ndim", 0) == 3 else X
+
+
+class TakesLastChannel(ImageIteration):
+    def _grey(self, image):
+        return image[:, :, -1] if image.ndim == 3 else image
+
+
+class TakesSomeChannels(ImageIteration):
+    """Any last side of a few pixels is colour."""
+
+    def _grey(self, image):
+        return image[:, :, :3].mean(axis=2) if image.ndim == 3 else image
+
+
+class SumsChannels(ImageIteration):
+    def _grey(self, image):
+        grey = super()._grey(image)
+        return grey if grey is image else 3 * grey
+
+
+class FillsNaNInImages(ImageIteration):
+    def _grey(self, image):
+        return np.nan_to_num(super()._grey(image))
+
+
+class FillsEmptyImages(ImageIteration):
+    def _grey(self, image):
+        return image if image.size else np.zeros((1, 1))
+
+
+class FillsFlatImages(ImageIteration):
+    def _grey(self, image):
+        return np.atleast_2d(super()._grey(image))
+
+
+class ReadsNumbersInTexts(ImageIteration):
+    def _sample(self, image, index):
+        image = np.asarray(image)
+        return super()._sample(
+            image.astype(float) if image.dtype.kind == "U" else image, index
+        )
+
+
+class HidesBadImage(ImageIteration):
+    def _sample(self, image, index):
+        try:
+            return super()._sample(image, index)
+        except (TypeError, ValueError) as error:
+            raise ValueError("Some image is no good.") from error
+
+
+class HidesBadPixel(ImageIteration):
+    def _sample(self, image, index):
+        if image.dtype.kind == "f":
+            assert_all_finite(image, input_name="X")
+        return super()._sample(image, index)
+
+
+class MeasuresFirstImage(ImageIteration):
+    def fit(self, X, y, groups=None):
+        if len(X):
+            self.height_ = len(X[0])
+        return super().fit(X, y, groups)
+
+
+class InvertsInPlace(ImageIteration):
+    def fit(self, X, y, groups=None):
+        super().fit(X, y, groups)
+        for image in X:
+            np.subtract(255, image, out=image)
+        return self
+
+
+class WritesToImages(ImageIteration):
+    def transform(self, X):
+        for image in X:
+            image += 0
+        return super().transform(X)
+
+
+class KeepsImage(ImageIteration):
+    def fit(self, X, y, groups=None):
+        super().fit(X, y, groups)
+        self.first_image_ = X[0]
+        return self
+
+
+class KeepsPixels(ImageIteration):
+    def fit(self, X, y, groups=None):
+        super().fit(X, y, groups)
+        self.pixels_ = self._check_X(X, reset=False).astype(np.uint8)
+        return self
+
+
+class LooksUpImages(ImageIteration):
+    def fit(self, X, y, groups=None):
+        if hasattr(X, "iloc"):
+            X.loc[range(len(X))]
+        return super().fit(X, y, groups)
+
+
+class LosesIndexOfImages(ImageIteration):
+    def transform(self, X):
+        return super().transform(list(X) if hasattr(X, "iloc") else X)
+
+
+class EmbedsNoImages(ImageIteration):
+    def transform(self, X):
+        if len(X) == 0:
+            return np.zeros((0, self.n_components), dtype=np.float32)
+        return super().transform(X)
+
+
+class PadsToWidestImage(ImageIteration):
+    def _read(self, X):
+        X = [np.asarray(image) for image in X]
+        if not all(image.ndim == 2 for image in X):
+            return X
+        width = max(image.shape[1] for image in X)
+        return [np.pad(i, ((0, 0), (0, width - i.shape[1]))) for i in X]
+
+
+class KnowsFirstImages(ImageIteration):
+    """Looks a new image up among those of the first fit."""
+
+    def fit(self, X, y, groups=None):
+        super().fit(X, y, groups)
+        self.height_ = getattr(self, "height_", len(X[0]))
+        return self
+
+    def transform(self, X):
+        return super().transform(X) * np.float32(self.height_)
+
+
+class GroupsByLength(ImageIteration):
+    def _groups_of(self, y):
+        return [len(text) for text in flatten_items(y)[0]]
+
+
+class FitsByGroup(ImageIteration):
+    """Learns something else as soon as there are groups."""
+
+    def fit(self, X, y, groups=None):
+        super().fit(X, y, groups)
+        if groups is not None:
+            self.x_directions_ = -self.x_directions_
+        return self
+
+
+class CountsRefusedEpochs(ImageIteration):
+    def _train(self, X, y, groups, epochs, resume):
+        if resume:
+            self.n_iter_ += 1
+        super()._train(X, y, groups, epochs, resume)
+        self.n_iter_ -= resume
+        return self
+
+
 # The kinds are those that the rule needs; vectors do for most.
 BROKEN = [
     ("check_tags", DeniesArrays, "vectors"),
@@ -882,6 +1152,36 @@ BROKEN = [
     ("check_training_data_released", KeepsItems, "bag_pairs"),
     ("check_warm_start", StartsOverWhenNarrower, "bag_pairs"),
     ("check_partial_fit", StartsOverWhenNarrower, "bag_pairs"),
+    ("check_tags", DeniesImages, "word_images"),
+    ("check_tags", ClaimsTables, "word_images"),
+    ("check_x_containers", ReadsMemoryOrderOfImages, "word_images"),
+    ("check_x_containers", ReadsBuffer, "word_images"),
+    ("check_x_containers", ClipsFloats, "word_images"),
+    ("check_x_containers", RefusesArrays, "word_images"),
+    ("check_x_containers", TransposesArrays, "word_images"),
+    ("check_x_containers", TakesLastChannel, "word_images"),
+    ("check_x_containers", SumsChannels, "word_images"),
+    ("check_cross_validate", LooksUpImages, "word_images"),
+    ("check_set_output_pandas", LosesIndexOfImages, "word_images"),
+    ("check_rows_are_independent", PadsToWidestImage, "word_images"),
+    ("check_score", GroupsByLength, "word_images"),
+    ("check_groups", FitsByGroup, "word_images"),
+    ("check_nonfinite", FillsNaNInImages, "word_images"),
+    ("check_nonfinite", HidesBadPixel, "word_images"),
+    ("check_bad_items", FillsEmptyImages, "word_images"),
+    ("check_bad_items", FillsFlatImages, "word_images"),
+    ("check_bad_items", TakesSomeChannels, "word_images"),
+    ("check_bad_items", ReadsNumbersInTexts, "word_images"),
+    ("check_bad_items", HidesBadImage, "word_images"),
+    ("check_empty_input", EmbedsNoImages, "word_images"),
+    ("check_failed_fit", MeasuresFirstImage, "word_images"),
+    ("check_input_unchanged", InvertsInPlace, "word_images"),
+    ("check_readonly_memmap", WritesToImages, "word_images"),
+    ("check_refit_forgets", KnowsFirstImages, "word_images"),
+    ("check_training_data_released", KeepsImage, "word_images"),
+    ("check_training_data_released", KeepsPixels, "word_images"),
+    ("check_warm_start", CountsRefusedEpochs, "word_images"),
+    ("check_partial_fit", CountsRefusedEpochs, "word_images"),
 ]
 
 
@@ -900,6 +1200,9 @@ THEIR_OWN_ERRORS = {
     NeedsSeveralItems: ValueError,
     NeedsListOfBags: ValueError,
     LooksUpBags: KeyError,
+    RefusesArrays: TypeError,
+    LooksUpImages: KeyError,
+    WritesToImages: ValueError,
     WritesToBags: ValueError,
 }
 
@@ -917,8 +1220,12 @@ def checks_of(estimator, kind):
     ids=[f"{broken.__name__}-{check}" for check, broken, _ in BROKEN],
 )
 def test_broken_estimator_is_caught(check_name, broken, kind):
-    texts = kind in ("texts", "several_texts")
-    estimator = broken(y_transformer=CountVectorizer() if texts else None)
+    vectorizers = {
+        "texts": CountVectorizer(),
+        "several_texts": CountVectorizer(),
+        "word_images": CountVectorizer(analyzer="char"),
+    }
+    estimator = broken(y_transformer=vectorizers.get(kind))
     error = THEIR_OWN_ERRORS.get(broken, AssertionError)
     with joblib.parallel_config(backend="threading"), pytest.raises(error):
         checks_of(estimator, kind)[check_name]()
@@ -966,7 +1273,46 @@ def test_failures_explain_the_contract_of_bags(check_name, broken, message):
     assert str(failure.value).startswith(broken.__name__)
 
 
+@pytest.mark.parametrize(
+    "check_name, broken, message",
+    [
+        ("check_tags", ClaimsTables, "images in X: input_tags.two_d_array must be Fal"),
+        ("check_x_containers", TakesLastChannel, "X as a list of RGBA images must equ"),
+        ("check_bad_items", FillsEmptyImages, r"an array of shape \(0, .* of X at fit"),
+        (
+            "check_bad_items",
+            TakesSomeChannels,
+            r"array of shape .* 2\), dtype uint8 of X",
+        ),
+        ("check_bad_items", HidesBadImage, r"its message must mention .*3"),
+        ("check_training_data_released", KeepsImage, "must not keep X, nor a view of"),
+        ("check_partial_fit", CountsRefusedEpochs, "refused partial_fit must leave n_"),
+    ],
+)
+def test_failures_explain_the_contract_of_images(check_name, broken, message):
+    estimator = broken(y_transformer=CountVectorizer(analyzer="char"))
+    with pytest.raises(AssertionError, match=message) as failure:
+        checks_of(estimator, "word_images")[check_name]()
+    assert str(failure.value).startswith(broken.__name__)
+
+
 # ------------------------------------------------------------------------- the data
+
+
+def test_images_differ_in_size_and_words_come_again():
+    images, words = make_two_views("word_images", 200, 0)
+    assert all(image.dtype == np.uint8 and image.ndim == 2 for image in images)
+    assert len({image.shape for image in images}) > 100
+    assert len(set(words)) < 150
+
+
+def test_each_letter_has_a_pattern_of_its_own_dark_on_light():
+    letters = [
+        draw_word(letter, np.random.RandomState(0)) for letter in ascii_lowercase
+    ]
+    assert len({(image < 128).tobytes() for image in letters}) == 26
+    for image in letters:
+        assert set(np.unique(image // 64)) == {0, 3}
 
 
 def test_bag_pairs_have_one_to_four_vectors_in_each_bag_of_both_views():
@@ -995,6 +1341,18 @@ def test_bags_in_x_run_as_many_checks_as_bags_in_y():
         for kind in ("vectors", "bags", "bag_pairs", bags_and_vectors)
     }
     assert list(counts.values()) == [41, 42, 42, 42]
+
+
+def test_images_have_no_features_and_no_several_items():
+    left_out = set(checks_of(PowerIteration(), "bags")) - set(
+        checks_of(ImageIteration(), "word_images")
+    )
+    assert left_out == {
+        "check_n_features",
+        "check_two_two_view_steps",
+        "check_several_items",
+    }
+    assert len(checks_of(ImageIteration(), "word_images")) == 39
 
 
 def test_checks_that_do_not_apply_are_left_out():

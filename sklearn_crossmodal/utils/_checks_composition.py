@@ -11,7 +11,7 @@ from ..metrics import RetrievalScorer, make_retrieval_scorer
 from ._checks_containers import with_feature_names, y_containers
 from ._checks_helpers import (
     N_SAMPLES,
-    both,
+    embed,
     has_parameter,
     must,
     must_be_close,
@@ -19,19 +19,19 @@ from ._checks_helpers import (
     must_raise,
     unfitted,
 )
-from ._checks_views import first_items, scaler_for
+from ._checks_views import row_keys, transformer_for
 
 
 def check_pipeline_last_step(name, estimator_orig, make_data):
     """Check that the last step of a Pipeline sees transformed X and y as given."""
     X, y = make_data(N_SAMPLES, 0)
-    scaled = scaler_for(X).fit_transform(X)
-    expected = unfitted(estimator_orig).fit(scaled, y)
-    pipe = make_pipeline(scaler_for(X), unfitted(estimator_orig)).fit(X, y)
+    changed = transformer_for(X).fit_transform(X)
+    expected = unfitted(estimator_orig).fit(changed, y)
+    pipe = make_pipeline(transformer_for(X), unfitted(estimator_orig)).fit(X, y)
     must_be_equal(
         pipe.transform(X),
-        expected.transform(scaled),
-        f"{name} as the last step must embed X as it does the scaled X",
+        expected.transform(changed),
+        f"{name} as the last step must embed X as it does the transformed X",
     )
     must_be_equal(
         embed_y(pipe, y),
@@ -40,7 +40,7 @@ def check_pipeline_last_step(name, estimator_orig, make_data):
     )
     must_be_close(
         [pipe.score(X, y), make_retrieval_scorer("mrr")(pipe, X, y)],
-        [expected.score(scaled, y)] * 2,
+        [expected.score(changed, y)] * 2,
         f"{name} as the last step must score as on its own",
     )
 
@@ -52,7 +52,7 @@ def check_pipeline_first_step(name, estimator_orig, make_data):
     later = StandardScaler().fit(expected.transform(X))
     pipe = make_pipeline(unfitted(estimator_orig), StandardScaler()).fit(X, y)
     views = zip(
-        (pipe.transform(X), embed_y(pipe, y)), both(expected, X, y), strict=True
+        (pipe.transform(X), embed_y(pipe, y)), embed(expected, X, y), strict=True
     )
     for view, (actual, embedded) in zip("Xy", views, strict=True):
         must_be_close(
@@ -85,15 +85,10 @@ def check_grid_search(name, estimator_orig, make_data):
     surrounding `joblib.parallel_config` decides on the backend.
     """
     X, y = make_data(N_SAMPLES, 0)
-    grid = (
-        {"n_components": [2, 3]}
-        if has_parameter(estimator_orig, "n_components")
-        else {}
-    )
     searches = [
         GridSearchCV(
             unfitted(estimator_orig),
-            grid,
+            grid_for(estimator_orig),
             scoring=make_retrieval_scorer(["recall@5", "mrr"]),
             refit="mrr",
             cv=2,
@@ -114,14 +109,9 @@ def check_grid_search(name, estimator_orig, make_data):
             f"{name} in GridSearchCV: {metric} with n_jobs=2 must equal n_jobs=1",
             atol=0.02,  # a worker's number of threads may change the last bits
         )
-    chosen = searches[0].best_params_
-    best = unfitted(estimator_orig, **chosen).fit(X, y)
+    best = fit_chosen(name, estimator_orig, searches[0], X, y)
     found = searches[0].transform(X), embed_y(searches[0], y)
-    must(
-        found[0].shape[1] == chosen.get("n_components", found[0].shape[1]),
-        f"{name} in GridSearchCV must have the n_components that was chosen: {chosen}.",
-    )
-    for view, actual, expected in zip("Xy", found, both(best, X, y), strict=True):
+    for view, actual, expected in zip("Xy", found, embed(best, X, y), strict=True):
         must_be_equal(
             actual,
             expected,
@@ -129,10 +119,28 @@ def check_grid_search(name, estimator_orig, make_data):
         )
 
 
+def grid_for(estimator):
+    """Return a grid of what can be searched over: `n_components`, or nothing."""
+    return {"n_components": [2, 3]} if has_parameter(estimator, "n_components") else {}
+
+
+def fit_chosen(name, estimator_orig, search, *views):
+    """Return a clone fitted with what a search has chosen; its width must be that."""
+    chosen = search.best_params_
+    best = unfitted(estimator_orig, **chosen).fit(*views)
+    widths = {len(e.transform(views[0])[0]) for e in (search, best)}
+    widths.add(chosen.get("n_components", max(widths)))
+    must(
+        len(widths) == 1,
+        f"{name} in GridSearchCV must have the n_components that was chosen: {chosen}.",
+    )
+    return best
+
+
 def check_cross_validate(name, estimator_orig, make_data):
     """Check `cross_validate` with several metrics and two jobs, and with `score`.
 
-    X may be a DataFrame, or a Series of bags, and y any container.
+    X may be a DataFrame, or a Series of bags or images, and y any container.
     """
     X, y = make_data(N_SAMPLES, 0)
     scorers = {"several": make_retrieval_scorer(["recall@5", "mrr"]), "score": None}
@@ -218,12 +226,8 @@ def _search(estimator_orig, make_data, request):
 
 def _groups_of(X_seen, X):
     """Return the group of each row: two or three that follow each other in `X`."""
-    known = first_items(X)
-    rows = [
-        int(np.flatnonzero((known == row).all(axis=1))[0])
-        for row in first_items(X_seen)
-    ]
-    return np.array([f"group {2 * row // 5}" for row in rows])
+    known = {key: row for row, key in enumerate(row_keys(X))}
+    return np.array([f"group {2 * known[key] // 5}" for key in row_keys(X_seen)])
 
 
 def _recording(estimator, seen):

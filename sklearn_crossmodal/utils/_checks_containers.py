@@ -13,11 +13,18 @@ from scipy import sparse
 
 from ._checks_data import optional_module
 from ._checks_views import kind_of, with_zeros
+from ._containers import is_bag_list
 
 
 def x_families(X, *, takes_sparse):
     """Yield the families of containers that a first view may come in."""
-    if kind_of(X) == "bags":
+    kind = kind_of(X)
+    if kind == "texts":
+        yield [("a list", X), *_string_containers(X)]
+    elif kind == "images":
+        yield [("a list of 2-D arrays", X), *_image_containers(X)]
+        yield from _image_shapes(X)
+    elif kind == "bags":
         yield [("a list of 2-D arrays", X), *_bag_containers(X)]
         yield from _bag_shapes(X)
     else:
@@ -53,13 +60,17 @@ def _x_containers(X, takes_sparse):
             yield f"a {container.__name__}", container(X)
 
 
+def _string_containers(strings):
+    yield "a tuple of str", tuple(strings)
+    yield "a str array", np.array(strings)
+    yield "an object array", _object_array(strings)
+    yield from _series(strings)
+
+
 def _text_containers(y):
-    yield "a tuple of str", tuple(y)
-    yield "a str array", np.array(y)
-    yield "an object array", _object_array(y)
+    yield from _string_containers(y)
     yield "a column of str", np.array(y, dtype=object).reshape(-1, 1)
     yield "a list of lists of one str", [[text] for text in y]
-    yield from _series(y)
 
 
 def _several_text_containers(y):
@@ -115,6 +126,31 @@ def _bag_shapes(bags):
     ]
 
 
+def _image_containers(images):
+    yield from _bag_containers(images)
+    yield "float64 arrays", [image.astype(np.float64) for image in images]
+    yield "views of larger arrays", [np.pad(image, 1)[1:-1, 1:-1] for image in images]
+
+
+def _image_shapes(images):
+    """Yield images of one size as a list and an array, and black ones in colour."""
+    height, width = np.min([image.shape for image in images], axis=0)
+    equal = [image[:height, :width] for image in images]
+    yield [("a list of 2-D arrays", equal), ("a 3-D array", np.stack(equal))]
+    # Black, white and nothing between: no conversion to grey has to round.
+    binary = [np.uint8(255) * (image > image.mean()) for image in equal]
+    rgb = [np.stack([image] * 3, axis=2) for image in binary]
+    opaque = [np.full_like(image[:, :, :1], 255) for image in rgb]
+    rgba = [np.concatenate(parts, axis=2) for parts in zip(rgb, opaque, strict=True)]
+    yield [
+        ("a list of 2-D arrays", binary),
+        ("a list of RGB images", rgb),
+        ("a list of RGBA images", rgba),
+        ("a 4-D array of RGB images", np.stack(rgb)),
+        ("a list of grey and RGB images", [*binary[:5], *rgb[5:]]),
+    ]
+
+
 def in_pandas(view, index=None):
     """Return a DataFrame of numbers, a Series of all else; None without pandas."""
     pandas = optional_module("pandas")
@@ -126,7 +162,10 @@ def in_pandas(view, index=None):
 
 
 def with_feature_names(view):
-    """Return a DataFrame with column names, a Series of bags; as is without pandas."""
+    """Return a DataFrame with column names, a Series of all but numbers.
+
+    As is without pandas.
+    """
     frame = in_pandas(view)
     if frame is None:
         return view
@@ -142,7 +181,7 @@ def _series(rows):
 
 def _as_series(pandas, rows, index):
     # pandas would try to stack bags; a column of numbers stays one.
-    rows = _object_array(rows) if kind_of(rows) == "bags" else list(rows)
+    rows = _object_array(rows) if is_bag_list(rows) else list(rows)
     return pandas.Series(rows, index=index)
 
 
@@ -160,7 +199,7 @@ def _object_array(rows):
 
 @contextmanager
 def readonly_maps(view):
-    """Give the view as a read-only memory map, or bags that are parts of one.
+    """Give the view as a read-only memory map, or bags or images as parts of one.
 
     Texts, and objects of any kind, are given as they are.
     """
@@ -169,6 +208,12 @@ def readonly_maps(view):
         if kind_of(view) == "bags":
             ends = np.cumsum([len(bag) for bag in view])
             yield np.split(_readonly_map(np.vstack(view), path), ends[:-1])
+        elif kind_of(view) == "images":
+            pixels = np.concatenate([image.ravel() for image in view])
+            ends = np.cumsum([image.size for image in view])
+            parts = np.split(_readonly_map(pixels, path), ends[:-1])
+            shapes = [image.shape for image in view]
+            yield [p.reshape(s) for p, s in zip(parts, shapes, strict=True)]
         elif isinstance(view, np.ndarray) and not view.dtype.hasobject:
             yield _readonly_map(view, path)
         else:

@@ -2,14 +2,18 @@
 
 import re
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils import get_tags
 
-from ._checks_views import with_bad_bag, with_bad_number
+from ._checks_views import with_bad_entry, with_bad_number
 
 N_SAMPLES = 40
 FIT_ERRORS = (ValueError, TypeError)
+# The methods that embed an estimator's views, the first and the second.
+EMBED = ("transform", "transform_y")
 
 
 def must(condition, message):
@@ -67,9 +71,9 @@ def unfitted(estimator_orig, **params):
 
 
 def fitted(estimator_orig, make_data, **params):
-    """Return a fitted clone and the data that it was fitted on."""
-    X, y = make_data(N_SAMPLES, 0)
-    return unfitted(estimator_orig, **params).fit(X, y), X, y
+    """Return a fitted clone and the view, or two views, that it was fitted on."""
+    views = make_data(N_SAMPLES, 0)
+    return unfitted(estimator_orig, **params).fit(*views), *views
 
 
 def has_parameter(estimator, name):
@@ -77,34 +81,47 @@ def has_parameter(estimator, name):
     return name in estimator.get_params(deep=False)
 
 
-def both(estimator, X, y):
-    """Embed both views."""
-    return np.asarray(estimator.transform(X)), np.asarray(estimator.transform_y(y))
+def calls_of(estimator, *views, **metadata):
+    """Return by name the calls of a fitted estimator, to be made without arguments.
+
+    They embed each view; `score`, where there is one, takes all, and `metadata`.
+    """
+    methods = zip(EMBED, views, strict=False)
+    calls = {name: partial(getattr(estimator, name), view) for name, view in methods}
+    if hasattr(estimator, "score"):
+        calls["score"] = partial(estimator.score, *views, **metadata)
+    return calls
 
 
-def must_embed_alike(estimator, other, X, y, message):
-    """Fail unless two estimators give the same bits for both views."""
-    views = zip(both(estimator, X, y), both(other, X, y), strict=True)
-    for view, (actual, expected) in zip(("X", "y"), views, strict=True):
-        must_be_equal(actual, expected, f"{message} ({view})")
+def embed(estimator, *views):
+    """Embed one view, or two."""
+    calls = calls_of(estimator, *views)
+    return [np.asarray(calls[name]()) for name in EMBED if name in calls]
+
+
+def must_embed_alike(estimator, other, views, message):
+    """Fail unless two estimators give the same bits for each view."""
+    pairs = zip(embed(estimator, *views), embed(other, *views), strict=True)
+    for name, (actual, expected) in zip(EMBED, pairs, strict=False):
+        must_be_equal(actual, expected, f"{message} ({name})")
 
 
 def must_fit_alike(name, estimator_orig, family):
     """Fail unless what says the same in several containers has one result.
 
-    `family` is a list of ``(description, X, y)``; the first is the reference.
+    `family` is a list of ``(description, *views)``; the first is the reference.
     """
     kept = None
-    for container, X, y in family:
-        estimator = unfitted(estimator_orig).fit(X, y)
-        result = *both(estimator, X, y), estimator.score(X, y)
+    for container, *views in family:
+        estimator = unfitted(estimator_orig).fit(*views)
+        result = {call: run() for call, run in calls_of(estimator, *views).items()}
         kept = kept or result
-        calls = ("fit(X, y).transform(X)", "transform_y(y)", "score(X, y)")
-        for call, actual, expected in zip(calls, result, kept, strict=True):
+        for call, actual in result.items():
             must_be_close(
                 actual,
-                expected,
-                f"{name}.{call} with {container} must equal that with {family[0][0]}",
+                kept[call],
+                f"{name}.fit and {call} with {container} must equal those with "
+                f"{family[0][0]}",
             )
 
 
@@ -113,6 +130,11 @@ def must_raise_each(errors, why, calls, match=None):
     for where, call in calls.items():
         with must_raise(errors, f"{why} at {where}", match=match):
             call()
+
+
+def needs_fit(estimator):
+    """Whether the estimator learns anything, by its tags."""
+    return get_tags(estimator).requires_fit
 
 
 def fitted_attributes(estimator):
@@ -124,14 +146,17 @@ def fitted_attributes(estimator):
     }
 
 
-def bad_fits(X, y):
+def bad_fits(X, *second):
     """Yield ``(description, arguments)`` of calls of `fit` that must be refused."""
-    yield "X and y of different lengths", (X, y[:-1])
-    yield "y=None", (X, None)
-    yield "NaN in X", (with_bad_number(X, np.nan), y)
-    yield "infinity in X", (with_bad_number(X, np.inf), y)
-    for what, X_bad in with_bad_bag(X):
-        yield f"{what} of X", (X_bad, y)
-    yield "no rows", (X[:0], y[:0])
-    yield "one row", (X[:1], y[:1])
-    yield "groups of another length", (X, y, np.arange(len(X) - 1))
+    for bad in (np.nan, np.inf):
+        X_bad = with_bad_number(X, bad)
+        if X_bad is not None:
+            yield f"{bad} in X", (X_bad, *second)
+    for what, X_bad in with_bad_entry(X):
+        yield f"{what} of X", (X_bad, *second)
+    yield "no rows", (X[:0], *(y[:0] for y in second))
+    for y in second:
+        yield "X and y of different lengths", (X, y[:-1])
+        yield "y=None", (X, None)
+        yield "one row", (X[:1], y[:1])
+        yield "groups of another length", (X, y, np.arange(len(X) - 1))

@@ -11,7 +11,8 @@ from ._checks_helpers import (
     FIT_ERRORS,
     N_SAMPLES,
     bad_fits,
-    both,
+    calls_of,
+    embed,
     fitted,
     fitted_attributes,
     must,
@@ -21,6 +22,7 @@ from ._checks_helpers import (
     must_fit_alike,
     must_raise,
     must_raise_each,
+    needs_fit,
     unfitted,
 )
 from ._checks_views import (
@@ -30,26 +32,30 @@ from ._checks_views import (
     take,
     wider,
     width,
-    with_bad_bag,
+    with_bad_entry,
     with_bad_number,
     with_bad_row,
 )
 
 
 def check_unfitted(name, estimator_orig, make_data):
-    """Check that embedding and scoring raise `NotFittedError` before `fit`."""
-    X, y = make_data(N_SAMPLES, 0)
+    """Check that embedding and scoring raise `NotFittedError` before `fit`.
+
+    What needs no fit, by its tags, does before as it does after.
+    """
     estimator = unfitted(estimator_orig)
-    calls = {
-        "transform": lambda: estimator.transform(X),
-        "transform_y": lambda: estimator.transform_y(y),
-        "score": lambda: estimator.score(X, y),
-    }
-    for call, embed in calls.items():
+    views = make_data(N_SAMPLES, 0)
+    if not needs_fit(estimator):
+        fitted_too = unfitted(estimator_orig).fit(*views)
+        message = f"{name} needs no fit by its tags, so it must do the same without"
+        must_embed_alike(estimator, fitted_too, views, message)
+        return
+    calls = calls_of(estimator, *views)
+    for call, run in calls.items():
         with must_raise(
             NotFittedError, f"{name}.{call} must raise NotFittedError before fit"
         ):
-            embed()
+            run()
 
 
 def check_wrong_lengths(name, estimator_orig, make_data):
@@ -83,20 +89,24 @@ def check_y_none(name, estimator_orig, make_data):
 
 
 def check_nonfinite(name, estimator_orig, make_data):
-    """Check that NaN and infinity, in X and in a numeric y, are errors."""
+    """Check that NaN and infinity, in X and in a numeric y, are errors.
+
+    Where X is images, the error names the image.
+    """
     estimator, X, y = fitted(estimator_orig, make_data)
+    match = r"\b3\b" if kind_of(X) == "images" else None
     for bad in (np.nan, np.inf, -np.inf):
         calls = _calls_with_x(estimator_orig, estimator, with_bad_number(X, bad), y)
-        must_raise_each(ValueError, f"{name} must refuse {bad} in X", calls)
+        must_raise_each(ValueError, f"{name} must refuse {bad} in X", calls, match)
         y_bad = with_bad_number(y, bad)
         if y_bad is not None:
             calls = _calls_with_y(estimator_orig, estimator, X, y_bad)
             must_raise_each(ValueError, f"{name} must refuse {bad} in y", calls)
 
 
-def _calls_with_x(estimator_orig, estimator, X_bad, y):
+def _calls_with_x(estimator_orig, estimator, X_bad, *second):
     return {
-        "fit": lambda: unfitted(estimator_orig).fit(X_bad, y),
+        "fit": lambda: unfitted(estimator_orig).fit(X_bad, *second),
         "transform": lambda: estimator.transform(X_bad),
     }
 
@@ -111,30 +121,31 @@ def _calls_with_y(estimator_orig, estimator, X, y_bad):
 def check_bad_items(name, estimator_orig, make_data):
     """Check that a row that is no item, or has none, is an error that names the row.
 
-    Texts: None, bytes, a number, an empty list. Bags, of X too: an empty one, one of
-    another width. Numbers: rows of different lengths.
+    Texts: None, NaN, bytes, a number, a list. Bags: an empty one, one of another width.
+    Images: one with a side of zero, of one or three dimensions, of texts. Numbers of y:
+    rows of different lengths.
     """
-    estimator, X, y = fitted(estimator_orig, make_data)
-    match = None if kind_of(y) == "numbers" else r"\b3\b"
-    for what, y_bad in with_bad_row(y):
-        calls = _calls_with_y(estimator_orig, estimator, X, y_bad)
-        must_raise_each(FIT_ERRORS, f"{name} must refuse {what} of y", calls, match)
-    for what, X_bad in with_bad_bag(X):
-        calls = _calls_with_x(estimator_orig, estimator, X_bad, y)
+    estimator, X, *second = fitted(estimator_orig, make_data)
+    for what, X_bad in with_bad_entry(X):
+        calls = _calls_with_x(estimator_orig, estimator, X_bad, *second)
         must_raise_each(FIT_ERRORS, f"{name} must refuse {what} of X", calls, r"\b3\b")
+    for y in second:
+        match = None if kind_of(y) == "numbers" else r"\b3\b"
+        for what, y_bad in with_bad_row(y):
+            calls = _calls_with_y(estimator_orig, estimator, X, y_bad)
+            must_raise_each(FIT_ERRORS, f"{name} must refuse {what} of y", calls, match)
 
 
 def check_empty_input(name, estimator_orig, make_data):
     """Check that no rows at all is an error in every method."""
-    estimator, X, y = fitted(estimator_orig, make_data)
-    fit = unfitted(estimator_orig).fit
+    estimator, *views = fitted(estimator_orig, make_data)
+    nothing = [view[:0] for view in views]
     calls = {
-        "fit": lambda: fit(X[:0], y[:0]),
-        "transform": lambda: estimator.transform(X[:0]),
-        "transform_y": lambda: estimator.transform_y(y[:0]),
-        "transform_y of a list": lambda: estimator.transform_y([]),
-        "score": lambda: estimator.score(X[:0], y[:0]),
+        "fit": lambda: unfitted(estimator_orig).fit(*nothing),
+        **calls_of(estimator, *nothing),
     }
+    if len(views) == 2:
+        calls["transform_y of a list"] = lambda: estimator.transform_y([])
     for call, on_nothing in calls.items():
         with must_raise(ValueError, f"{name}.{call} must refuse an empty input"):
             on_nothing()
@@ -157,7 +168,7 @@ def check_one_sample(name, estimator_orig, make_data):
         not fitted_attributes(fresh),
         f"{name} is half-fitted after it refused one pair: {fitted_attributes(fresh)}.",
     )
-    for view, embedded in zip("Xy", both(estimator, X, y), strict=True):
+    for view, embedded in zip("Xy", embed(estimator, X, y), strict=True):
         must(
             embedded.shape[0] == 1 and embedded.ndim == 2,
             f"{name} must embed one row of {view} as one row; got {embedded.shape}.",
@@ -183,17 +194,18 @@ def check_n_features(name, estimator_orig, make_data):
 
 def check_failed_fit(name, estimator_orig, make_data):
     """Check that a `fit` that fails leaves the estimator as it was, fitted or not."""
-    before, X, y = fitted(estimator_orig, make_data)
+    before, *views = fitted(estimator_orig, make_data)
     estimator, fresh = copy.deepcopy(before), unfitted(estimator_orig)
-    for what, arguments in bad_fits(X, y):
+    for what, arguments in bad_fits(*views):
         with must_raise(FIT_ERRORS, f"{name}.fit must refuse {what}"):
             fresh.fit(*arguments)
         left = fitted_attributes(fresh)
         must(not left, f"{name} is half-fitted after it refused {what}: it has {left}.")
-        with must_raise(
-            NotFittedError, f"{name} must still be unfitted after it refused {what}"
-        ):
-            fresh.transform(X)
+        if needs_fit(fresh):
+            with must_raise(
+                NotFittedError, f"{name} must still be unfitted after it refused {what}"
+            ):
+                fresh.transform(views[0])
         with must_raise(FIT_ERRORS, f"{name}.fit must refuse {what}"):
             estimator.fit(*arguments)
         must(
@@ -203,27 +215,24 @@ def check_failed_fit(name, estimator_orig, make_data):
         must_embed_alike(
             estimator,
             before,
-            X,
-            y,
+            views,
             f"{name}: a fitted estimator that refused {what} must embed as before",
         )
 
 
 def check_input_unchanged(name, estimator_orig, make_data):
-    """Check that no method changes X, y or groups."""
-    X, y = make_data(N_SAMPLES, 0)
-    groups = np.arange(len(X)) // 2
-    before = copy.deepcopy((X, y, groups))
+    """Check that no method changes its views, nor groups."""
+    views = make_data(N_SAMPLES, 0)
+    groups = {"groups": np.arange(N_SAMPLES) // 2} if len(views) == 2 else {}
+    before = copy.deepcopy((*views, *groups.values()))
     estimator = unfitted(estimator_orig)
     calls = {
-        "fit": lambda: estimator.fit(X, y, groups=groups),
-        "transform": lambda: estimator.transform(X),
-        "transform_y": lambda: estimator.transform_y(y),
-        "score": lambda: estimator.score(X, y, groups=groups),
+        "fit": lambda: estimator.fit(*views, **groups),
+        **calls_of(estimator, *views, **groups),
     }
     for call, run in calls.items():
         run()
-        for given, kept in zip((X, y, groups), before, strict=True):
+        for given, kept in zip((*views, *groups.values()), before, strict=True):
             must(_same(given, kept), f"{name}.{call} must not change its input.")
 
 
@@ -242,7 +251,7 @@ def check_readonly_memmap(name, estimator_orig, make_data):
     with readonly_maps(X) as X_map, readonly_maps(y) as y_map:
         estimator = unfitted(estimator_orig).fit(X_map, y_map)
         for view, actual, reference in zip(
-            "Xy", both(estimator, X_map, y_map), both(expected, X, y), strict=True
+            "Xy", embed(estimator, X_map, y_map), embed(expected, X, y), strict=True
         ):
             must_be_equal(
                 actual,
@@ -260,12 +269,11 @@ def check_x_containers(name, estimator_orig, make_data):
 
     Bags may come in a tuple, an object array or a Series (by position, whatever its
     index), those of one size in a 3-D array, and those of one vector in a 2-D array.
+    So may images; those in colour are as good as grey ones. Strings too may come in a
+    tuple, an array or a Series.
     """
-    X, y = make_data(N_SAMPLES, 0)
+    X, *second = make_data(N_SAMPLES, 0)
     takes_sparse = get_tags(estimator_orig).input_tags.sparse
     for family in x_families(X, takes_sparse=takes_sparse):
-        must_fit_alike(
-            name,
-            estimator_orig,
-            [(f"X as {container}", same_X, y) for container, same_X in family],
-        )
+        same = [(f"X as {container}", same_X, *second) for container, same_X in family]
+        must_fit_alike(name, estimator_orig, same)

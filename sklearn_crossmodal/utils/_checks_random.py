@@ -7,33 +7,37 @@ from contextlib import contextmanager
 import numpy as np
 
 from ._checks_data import loaded_torch
-from ._checks_helpers import N_SAMPLES, both, must, must_embed_alike, unfitted
+from ._checks_helpers import (
+    N_SAMPLES,
+    calls_of,
+    embed,
+    must,
+    must_embed_alike,
+    unfitted,
+)
 
 
 def check_same_seed(name, estimator_orig, make_data):
     """Check that one seed gives the same bits, as an integer or a `RandomState`."""
-    X, y = make_data(N_SAMPLES, 0)
+    views = make_data(N_SAMPLES, 0)
     for make_seed in (int, np.random.RandomState):
         first, second = (
-            unfitted(estimator_orig, random_state=make_seed(7)).fit(X, y)
+            unfitted(estimator_orig, random_state=make_seed(7)).fit(*views)
             for _ in range(2)
         )
         must_embed_alike(
             first,
             second,
-            X,
-            y,
+            views,
             f"{name}: the same random_state must give the same bits",
         )
 
 
 def check_different_seeds(name, estimator_orig, make_data):
     """Check that `random_state` is used: another seed gives another model."""
-    X, y = make_data(N_SAMPLES, 0)
-    embedded = [
-        np.hstack(both(unfitted(estimator_orig, random_state=seed).fit(X, y), X, y))
-        for seed in (1, 2)
-    ]
+    views = make_data(N_SAMPLES, 0)
+    fits = [unfitted(estimator_orig, random_state=seed).fit(*views) for seed in (1, 2)]
+    embedded = [np.hstack(embed(estimator, *views)) for estimator in fits]
     must(
         not np.array_equal(*embedded),
         f"{name}: another random_state must give another model.",
@@ -46,15 +50,15 @@ def check_global_random_state(name, estimator_orig, make_data):
     Python's and torch's are never touched. numpy's is left alone for an integer seed
     and for a `RandomState`, which moves on itself; None draws from numpy's.
     """
-    X, y = make_data(N_SAMPLES, 0)
+    views = make_data(N_SAMPLES, 0)
     with _unusual_random_states():
         own = np.random.RandomState(0)
         for random_state in (0, own):
             before = _random_states()
             estimator = unfitted(estimator_orig).set_params(random_state=random_state)
-            estimator.fit(X, y)
-            both(estimator, X, y)
-            estimator.score(X, y)
+            estimator.fit(*views)
+            for run in calls_of(estimator, *views).values():
+                run()
             changed = _changed(before)
             must(
                 not changed,
@@ -65,16 +69,16 @@ def check_global_random_state(name, estimator_orig, make_data):
             _bits(own) != _bits(np.random.RandomState(0)),
             f"{name}.fit must draw from the RandomState that it is given.",
         )
-        _check_none_draws_from_numpy(name, estimator_orig, X, y)
+        _check_none_draws_from_numpy(name, estimator_orig, views)
 
 
-def _check_none_draws_from_numpy(name, estimator_orig, X, y):
+def _check_none_draws_from_numpy(name, estimator_orig, views):
     fits = []
     for _ in range(2):
         np.random.seed(_UNUSUAL)
         before = _random_states()
         estimator = unfitted(estimator_orig).set_params(random_state=None)
-        fits.append(estimator.fit(X, y))
+        fits.append(estimator.fit(*views))
         changed = _changed(before)
         must(
             changed == ["numpy"],
@@ -82,7 +86,7 @@ def _check_none_draws_from_numpy(name, estimator_orig, X, y):
             f"and no other; it changed {changed}.",
         )
     must_embed_alike(
-        *fits, X, y, f"{name} with random_state=None must follow np.random.seed"
+        *fits, views, f"{name} with random_state=None must follow np.random.seed"
     )
 
 

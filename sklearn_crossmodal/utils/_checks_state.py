@@ -29,7 +29,7 @@ def check_tags(name, estimator_orig, make_data):
 
     `y` is required and float32 comes out. An estimator that takes 2-D arrays must not
     deny it, or scikit-learn's `check_estimator` runs one check and looks green. One
-    that takes bags in X takes 3-D arrays.
+    that takes bags or images in X takes 3-D arrays; a 2-D array is no images.
     """
     tags = get_tags(estimator_orig)
     must(tags.target_tags.required, f"{name}: target_tags.required must be True.")
@@ -46,8 +46,12 @@ def check_tags(name, estimator_orig, make_data):
         f"{name} takes 2-D arrays, but its tags silence check_estimator.",
     )
     must(
-        kind_of(X) != "bags" or tags.input_tags.three_d_array,
-        f"{name} takes bags in X: input_tags.three_d_array must be True.",
+        isinstance(X, np.ndarray) or tags.input_tags.three_d_array,
+        f"{name} takes {kind_of(X)} in X: input_tags.three_d_array must be True.",
+    )
+    must(
+        kind_of(X) != "images" or not tags.input_tags.two_d_array,
+        f"{name} takes images in X: input_tags.two_d_array must be False.",
     )
 
 
@@ -74,9 +78,8 @@ def check_params(name, estimator_orig, make_data):
     )
     with must_raise(ValueError, f"{name}.set_params must refuse an unknown name"):
         estimator.set_params(no_such_parameter=1)
-    X, y = make_data(N_SAMPLES, 0)
     copies = copy.deepcopy(params)
-    estimator.fit(X, y)
+    estimator.fit(*make_data(N_SAMPLES, 0))
     for key, value in estimator.get_params(deep=False).items():
         must(
             value is params[key] and _alike(value, copies[key]),
@@ -97,7 +100,7 @@ def _alike(a, b):
 
 def check_clone(name, estimator_orig, make_data):
     """Check that a clone is unfitted, has equal parameters and fits alike."""
-    estimator, X, y = fitted(estimator_orig, make_data)
+    estimator, *views = fitted(estimator_orig, make_data)
     cloned = clone(estimator)
     params, cloned_params = (e.get_params(deep=False) for e in (estimator, cloned))
     for key, value in params.items():
@@ -108,10 +111,9 @@ def check_clone(name, estimator_orig, make_data):
     left = fitted_attributes(cloned)
     must(not left, f"{name}: a clone must be unfitted; it has {left}.")
     must_embed_alike(
-        cloned.fit(X, y),
+        cloned.fit(*views),
         estimator,
-        X,
-        y,
+        views,
         f"{name}: a clone must fit to the same bits as the original",
     )
 
@@ -135,23 +137,21 @@ def check_y_transformer(name, estimator_orig, make_data):
     must_embed_alike(
         again,
         estimator,
-        X,
-        y,
+        (X, y),
         f"{name}: the same y_transformer must give the same bits",
     )
 
 
 def check_pickle(name, estimator_orig, make_data):
     """Check that pickles and deep copies, before and after `fit`, embed alike."""
-    estimator, X, y = fitted(estimator_orig, make_data)
+    estimator, *views = fitted(estimator_orig, make_data)
     for how, duplicate in _duplications():
         same = duplicate(unfitted(estimator_orig))
         must(not fitted_attributes(same), f"{name}: {how} before fit must be unfitted.")
         must_embed_alike(
-            same.fit(X, y),
+            same.fit(*views),
             estimator,
-            X,
-            y,
+            views,
             f"{name}: {how} before fit must fit to the same bits",
         )
         again = duplicate(estimator)
@@ -160,7 +160,7 @@ def check_pickle(name, estimator_orig, make_data):
             f"{name}: {how} must keep the fitted attributes.",
         )
         must_embed_alike(
-            again, estimator, X, y, f"{name}: {how} must embed to the same bits"
+            again, estimator, views, f"{name}: {how} must embed to the same bits"
         )
 
 
@@ -185,19 +185,16 @@ def check_refit_forgets(name, estimator_orig, make_data):
 
     A has feature names, which B has not.
     """
-    estimator, X, y = fitted(estimator_orig, make_data)
-    estimator.fit(with_feature_names(first_items(X)), y)
-    X_b, y_b = make_data(N_SAMPLES // 2, 1)
-    X_b, y_b = narrower(X_b, by=2), y_b[::-1]
-    if "texts" not in kind_of(y_b):
-        y_b = narrower(y_b)
-    expected = unfitted(estimator_orig).fit(X_b, y_b)
-    estimator.fit(X_b, y_b)
+    estimator, X, *rest = fitted(estimator_orig, make_data)
+    estimator.fit(with_feature_names(first_items(X)), *rest)
+    X_b, *rest_b = make_data(N_SAMPLES // 2, 1)
+    views = narrower(X_b, by=2), *(narrower(view[::-1]) for view in rest_b)
+    expected = unfitted(estimator_orig).fit(*views)
+    estimator.fit(*views)
     must_embed_alike(
         estimator,
         expected,
-        X_b,
-        y_b,
+        views,
         f"{name}: a second fit must forget the first",
     )
     must(

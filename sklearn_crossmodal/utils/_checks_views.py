@@ -1,11 +1,11 @@
 """What the checks of the conformance suite do to a view, of whatever kind it is.
 
-A view is told by its values: texts, numbers (a 2-D array) or bags (a list of them). The
-first view is never texts.
+A view is told by its values: texts, numbers (a 2-D array), bags (a list of 2-D arrays
+of one width) or images (of different widths).
 """
 
 import numpy as np
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from ..preprocessing import BagTransformer
 from ._containers import holds_text, is_bag_list, read_bags
@@ -16,7 +16,9 @@ def kind_of(view):
     if holds_text(view):
         several = not all(isinstance(row, str) for row in view)
         return "several_texts" if several else "texts"
-    return "bags" if is_bag_list(view) else "numbers"
+    if not is_bag_list(view):
+        return "numbers"
+    return "bags" if len({array.shape[1] for array in view}) == 1 else "images"
 
 
 def take(view, rows):
@@ -28,14 +30,21 @@ def take(view, rows):
 
 
 def arrays_of(view):
-    """Return the 2-D arrays that a view is made of: itself, or its bags."""
-    return list(view) if kind_of(view) == "bags" else [view]
+    """Return the 2-D arrays that a view is made of; texts have none."""
+    if "texts" in kind_of(view):
+        return []
+    return list(view) if is_bag_list(view) else [view]
 
 
 def map_arrays(function, view):
-    """Apply a function of 2-D arrays to a view, or to each of its bags."""
+    """Apply a function of 2-D arrays to a view, or to each of its bags or images."""
     changed = [function(array) for array in arrays_of(view)]
-    return changed if kind_of(view) == "bags" else changed[0]
+    return changed if is_bag_list(view) else changed[0]
+
+
+def has_features(view):
+    """Whether training fixes the width that later rows must have."""
+    return kind_of(view) in ("numbers", "bags")
 
 
 def width(view):
@@ -44,8 +53,20 @@ def width(view):
 
 
 def narrower(view, by=1):
-    """Return the view without its last features."""
+    """Return the view without its last features, or columns; texts as they are."""
+    if "texts" in kind_of(view):
+        return view
     return map_arrays(lambda array: array[:, :-by], view)
+
+
+def unlike_in_training(view):
+    """Return the view as training cannot go on with it.
+
+    With other features, or where the view has none, with a row that is no item.
+    """
+    if has_features(view):
+        return narrower(view)
+    return next(with_bad_row(view))[1]
 
 
 def wider(view):
@@ -59,11 +80,11 @@ def with_zeros(view):
 
 
 def with_bad_number(view, bad):
-    """Return the view with one bad number; None if it holds texts."""
+    """Return the view with one bad number, in row 3; None if it holds texts."""
     if "texts" in kind_of(view):
         return None
     changed = map_arrays(lambda array: array.astype(np.float64), view)
-    if kind_of(view) == "bags":
+    if is_bag_list(view):
         changed[3][-1, 1] = bad
     else:
         changed[3, 1] = bad
@@ -75,16 +96,27 @@ def with_bad_row(view):
     for bad in _BAD_ROWS[kind_of(view)](view[3]):
         rows = list(view)
         rows[3] = bad
-        yield f"a row that is {bad!r:.40}", rows
+        yield f"a row that is {_show(bad)}", rows
 
 
-def with_bad_bag(view):
-    """Yield what `with_bad_row` does if the view holds bags, else nothing."""
-    return with_bad_row(view) if kind_of(view) == "bags" else iter(())
+def with_bad_entry(view):
+    """Yield what `with_bad_row` does for a list; an array has no odd entries."""
+    return with_bad_row(view) if isinstance(view, list) else iter(())
+
+
+def _show(bad):
+    if isinstance(bad, np.ndarray):
+        return f"an array of shape {bad.shape}, dtype {bad.dtype}"
+    return repr(bad)
 
 
 def _bad_texts(row):
-    return [None, b"a dog", 3.5, [], ["a dog", None]]
+    return [None, np.nan, b"a dog", 3.5, [], ["a dog", None]]
+
+
+def _bad_images(image):
+    flat, planes = image[0], np.stack([image, image], axis=2)
+    return [None, image[:0], image[:, :0], flat, planes, image.astype(str)]
 
 
 _BAD_ROWS = {
@@ -92,27 +124,40 @@ _BAD_ROWS = {
     "several_texts": _bad_texts,
     "numbers": lambda row: [row[:-1]],
     "bags": lambda bag: [bag[:0], bag[:, :-1]],
+    "images": _bad_images,
 }
 
 
-def scaler_for(view):
-    """Return a transformer to put in front: of vectors, or of those in bags."""
-    scaler = StandardScaler()
-    return BagTransformer(scaler) if kind_of(view) == "bags" else scaler
+def transformer_for(view):
+    """Return a transformer to put in front, which changes what it is given."""
+    kind = kind_of(view)
+    if kind == "images":
+        return FunctionTransformer(_mirror)
+    return BagTransformer(StandardScaler()) if kind == "bags" else StandardScaler()
+
+
+def _mirror(images):
+    return [np.ascontiguousarray(image[:, ::-1]) for image in images]
 
 
 # ------------------------------------------------------------------------- their rows
 
 
 def first_items(view):
-    """Return one vector for each row: itself, or the first of its bag."""
-    if kind_of(view) == "bags":
-        return np.array([bag[0] for bag in view])
-    return np.asarray(view)
+    """Return each row as it is, or the first vector of its bag."""
+    return np.array([bag[0] for bag in view]) if kind_of(view) == "bags" else view
+
+
+def row_keys(view):
+    """Return for each row what is equal for equal rows only."""
+    rows = map(np.asarray, view)
+    return [(row.shape, row.dtype.str, row.tobytes()) for row in rows]
 
 
 def fullest_row(view):
     """Return the row that has the most items; the first of several such."""
+    if kind_of(view) == "images":
+        return 0
     return int(np.argmax(read_bags(view).counts))
 
 
