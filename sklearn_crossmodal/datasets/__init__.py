@@ -6,6 +6,7 @@ from ._flickr8k import fetch_flickr8k
 from ._fsdd import fetch_fsdd
 from ._scenes import make_scenes
 from ._wikipedia import fetch_wikipedia
+from ._word_images import make_word_images
 
 __all__ = [
     "clear_data_home",
@@ -15,4 +16,5 @@ __all__ = [
     "get_data_home",
     "load_digit_captions",
     "make_scenes",
+    "make_word_images",
 ]
