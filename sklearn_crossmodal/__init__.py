@@ -11,11 +11,15 @@ __version__ = "0.1.0.dev0"
 _HOMES = {
     "CaptionRanker": ".caption_ranker",
     "CosCosEmbedder": ".coscos",
+    "LevenshteinStringEmbedder": ".levenshtein",
+    "StringNeighbors": ".string_neighbors",
+    "WordImageEmbedder": ".word_image",
     "embed_y": ".base",
     "flatten_items": ".base",
     "make_retrieval_scorer": ".metrics",
     "retrieval_report": ".metrics",
     "unflatten_items": ".base",
+    "word_spotting_report": ".metrics",
 }
 _SUBPACKAGES = ("datasets", "losses", "metrics", "preprocessing", "utils")
 

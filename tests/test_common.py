@@ -15,14 +15,25 @@ from sklearn.utils.estimator_checks import (
 )
 
 import sklearn_crossmodal
-from sklearn_crossmodal import CaptionRanker, CosCosEmbedder, preprocessing
+from sklearn_crossmodal import (
+    CaptionRanker,
+    CosCosEmbedder,
+    LevenshteinStringEmbedder,
+    StringNeighbors,
+    WordImageEmbedder,
+    preprocessing,
+)
 from sklearn_crossmodal.preprocessing import (
+    PHOC,
     BagTransformer,
     CaptionTokenizer,
+    DCToW,
     LogMelStacker,
 )
 from sklearn_crossmodal.utils.estimator_checks import (
+    parametrize_with_string_checks,
     parametrize_with_two_view_checks,
+    string_checks_generator,
     two_view_checks_generator,
 )
 
@@ -56,20 +67,53 @@ EMBEDDER_OPTIONS = {
         "y_dropout": 0.0,
     },
 }
+SMALL_STRINGS = LevenshteinStringEmbedder(
+    n_components=8,
+    n_filters=16,
+    hidden_layer_sizes=(16,),
+    epoch_size=64,
+    batch_size=32,
+    max_epochs=2,
+    random_state=0,
+)
+SMALL_IMAGES = WordImageEmbedder(
+    SMALL_STRINGS,
+    image_size=(16, 32),
+    channels=(4, 4, 8, 8),
+    columns=(4, 2, 1),
+    hidden_layer_sizes=(16,),
+    n_distractors=10,
+    max_epochs=2,
+    random_state=0,
+)
+IMAGE_OPTIONS = {
+    "strong_params": {
+        "max_epochs": 60,
+        "lr": 5e-3,
+        "batch_size": 8,
+        "dropout": 0.0,
+        "augmentation": 0.0,
+    },
+}
 
 # scikit-learn tries array API namespaces only if SCIPY_ARRAY_API=1 was in the
 # environment before scipy was first imported; the check passes if it was.
 MAY_SKIP = {"check_array_api_input"}
 
 # Each public estimator, and how many of scikit-learn's checks must pass and may skip.
-# CaptionTokenizer takes texts and says so in its tags: scikit-learn, which has no texts
-# to give, then runs the one check that needs no data.
+# Those that take texts say so in their tags: scikit-learn, which has no texts to give,
+# then runs the one check that needs no data.
 SKLEARN_CHECKS = [
     (SMALL_RANKER, 47, 1),
     (SMALL_EMBEDDER, 47, 1),
     (CaptionTokenizer(), 1, 0),
+    (PHOC(), 1, 0),
+    (DCToW(), 1, 0),
+    (StringNeighbors(), 1, 0),
     (LogMelStacker(sample_rate=8000), 1, 0),
     (BagTransformer(StandardScaler()), 45, 1),
+    (SMALL_STRINGS, 1, 0),
+    (SMALL_IMAGES, 1, 0),
 ]
 
 # ... and how many of ours, for each kind of second view. Rows of several items are no
@@ -81,7 +125,11 @@ TWO_VIEW_CHECKS = [
     ((SMALL_EMBEDDER, "vectors", EMBEDDER_OPTIONS), 41),
     ((SMALL_EMBEDDER, "bags", EMBEDDER_OPTIONS), 42),
     ((SMALL_EMBEDDER, "bag_pairs", EMBEDDER_OPTIONS), 42),
+    ((SMALL_IMAGES, "word_images", IMAGE_OPTIONS), 39),
 ]
+
+# ... and of ours for transformers of strings.
+STRING_CHECKS = [(SMALL_STRINGS, 29), (PHOC(), 22), (DCToW(), 22)]
 
 
 @parametrize_with_checks([estimator for estimator, *_ in SKLEARN_CHECKS])
@@ -99,6 +147,20 @@ def test_two_view_contract(estimator, check):
         check(estimator)
     except unittest.SkipTest as skip:
         pytest.fail(f"must run, but was skipped: {skip}")
+
+
+@parametrize_with_string_checks([estimator for estimator, _ in STRING_CHECKS])
+def test_string_contract(estimator, check):
+    try:
+        check(estimator)
+    except unittest.SkipTest as skip:
+        pytest.fail(f"must run, but was skipped: {skip}")
+
+
+@pytest.mark.parametrize("estimator, n_checks", STRING_CHECKS)
+def test_number_of_string_checks(estimator, n_checks):
+    checks = list(string_checks_generator(estimator))
+    assert len({check.func.__name__ for _, check in checks}) == len(checks) == n_checks
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
