@@ -19,7 +19,7 @@ from .base import rollback_on_error
 from .losses import EDIT_DISTANCE_LOSSES
 from .training._strings import StringBatches, StringTower
 from .training._towers import check_layer_sizes
-from .training._trainer import NetTrainer
+from .training._trainer import NetTrainer, Stage
 from .utils._edit_distance import METRIC_NAMES, EditDistance
 from .utils._sklearn import Interval, StrOptions, fit_context
 from .utils._strings import (
@@ -365,7 +365,8 @@ class LevenshteinStringEmbedder(
             If `early_stopping` is set: one pass has nothing to stop early.
         """
         self._refuse_early_stopping()
-        stages, resume = [(self.loss, 1)], hasattr(self, "net_")
+        stages = [Stage(self.loss, 1, self.lr)]
+        resume = hasattr(self, "net_")
         return self._train(strings, stages, "constant", resume)
 
     def _train(self, strings, stages, schedule, resume):
@@ -393,7 +394,18 @@ class LevenshteinStringEmbedder(
         return self
 
     def edit_distance(self):
-        """Return the distance that is learnt, as an `EditDistance`."""
+        """Return the edit distance that is learnt, for exact results.
+
+        Returns
+        -------
+        distance : EditDistance
+            With ``cdist(a, b)``, a matrix, and ``pairs(a, b)`` of lists of strings.
+
+        Raises
+        ------
+        ValueError
+            If it depends on the direction, or the metric is none.
+        """
         return EditDistance(self.metric, self.metric_params).require_symmetric()
 
     def _batches(self, strings, edit_distance):
@@ -643,9 +655,9 @@ def _blocks(order, lengths):
     """Cut strings, in order of length, into blocks of bounded size."""
     start = 0
     while start < len(order):
-        # The longest of a block is its last: the step is for that of a full block.
-        stop = min(start + _MAX_BLOCK, len(order))
-        longest = max(1, int(lengths[order[stop - 1]]))
-        stop = min(stop, start + max(1, _BLOCK_CHARACTERS // longest))
-        yield order[start:stop]
-        start = stop
+        block = order[start : start + _MAX_BLOCK]
+        # The longest of a block is its last.
+        sizes = np.arange(1, len(block) + 1) * np.maximum(lengths[block], 1)
+        n_fitting = int(np.searchsorted(sizes, _BLOCK_CHARACTERS, side="right"))
+        yield block[: max(1, n_fitting)]
+        start += max(1, n_fitting)

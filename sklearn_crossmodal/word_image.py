@@ -7,6 +7,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from .base import check_finite
 from .levenshtein import LevenshteinStringEmbedder
@@ -17,7 +18,9 @@ from .training import NetEmbedder
 from .training._images import computes_bfloat16
 from .training._net import resolve_device
 from .training._pairs import take_features, take_tokens
+from .training._seeding import seed_nested
 from .training._towers import check_layer_sizes
+from .training._trainer import Stage
 from .training._word_images import WordImagePairs, WordImageTowers
 from .utils._bags import Bags
 from .utils._edit_distance import EditDistance
@@ -75,9 +78,14 @@ class WordImageEmbedder(NetEmbedder):
         the alphabet of `y_transformer`, and none where that is PHOC itself.
     attribute_weight : float, default=0.5
         Weight of their cross-entropy.
-    fine_tune_epochs : int, default=0
-        Further epochs that train images and strings together, on the edit distances
-        of all pairs. For a `LevenshteinStringEmbedder`; other strings don't move.
+    fine_tune_epochs : int, default=5
+        Further epochs that train images and strings together, on the edit distances of
+        all pairs and on the softmax. For a `LevenshteinStringEmbedder`; other strings
+        don't move.
+    fine_tune_lr : float, default=3e-4
+        Their learning rate.
+    edit_weight : float, default=5.0
+        Weight of their edit distances.
     channels : tuple of four int, default=(32, 48, 96, 128)
         Channels of the convolutions: of the first two, and of two stages of two.
     columns : tuple of int, default=(16, 8, 4, 2, 1)
@@ -107,7 +115,7 @@ class WordImageEmbedder(NetEmbedder):
         Longer gradients are scaled down to this norm.
     batch_size : int, default=32
         Images in a batch.
-    max_epochs : int, default=60
+    max_epochs : int, default=50
         Passes over as many images as there are.
     early_stopping : bool, default=False
         Whether to hold out words, stop when their mean reciprocal rank no longer
@@ -209,6 +217,8 @@ class WordImageEmbedder(NetEmbedder):
         "attributes": [HasMethods(["fit", "transform"]), StrOptions({"phoc"}), None],
         "attribute_weight": [Interval(Real, 0, None, closed="left")],
         "fine_tune_epochs": [Interval(Integral, 0, None, closed="left")],
+        "fine_tune_lr": [Interval(Real, 0, None, closed="neither")],
+        "edit_weight": [Interval(Real, 0, None, closed="left")],
         "channels": [list, tuple],
         "columns": [list, tuple],
         "hidden_layer_sizes": [list, tuple],
@@ -239,7 +249,9 @@ class WordImageEmbedder(NetEmbedder):
         n_distractors=1000,
         attributes="phoc",
         attribute_weight=0.5,
-        fine_tune_epochs=0,
+        fine_tune_epochs=5,
+        fine_tune_lr=3e-4,
+        edit_weight=5.0,
         channels=(32, 48, 96, 128),
         columns=(16, 8, 4, 2, 1),
         hidden_layer_sizes=(512,),
@@ -253,7 +265,7 @@ class WordImageEmbedder(NetEmbedder):
         weight_decay=0.01,
         max_grad_norm=10.0,
         batch_size=32,
-        max_epochs=60,
+        max_epochs=50,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -276,6 +288,8 @@ class WordImageEmbedder(NetEmbedder):
         self.attributes = attributes
         self.attribute_weight = attribute_weight
         self.fine_tune_epochs = fine_tune_epochs
+        self.fine_tune_lr = fine_tune_lr
+        self.edit_weight = edit_weight
         self.channels = channels
         self.columns = columns
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -327,7 +341,7 @@ class WordImageEmbedder(NetEmbedder):
         if not isinstance(bags.items, list):
             raise TypeError(
                 f"{type(self).__name__} reads strings, the transcriptions of the "
-                f"images, and y holds numbers: shape {np.shape(y)}."
+                f"images, and y holds numbers: items of dtype {bags.items.dtype}."
             )
         return Bags(check_strings(bags.items, "y"), bags.counts)
 
@@ -365,14 +379,22 @@ class WordImageEmbedder(NetEmbedder):
         return LevenshteinStringEmbedder(device=self.device, random_state=self.seed_)
 
     def _fit_y_transformer(self, items):
-        strings = [*items, *self._lexicon()]
-        super()._fit_y_transformer(strings)
+        if self.loss == "cross_entropy" and _reads_strings(self.y_transformer):
+            raise ValueError(
+                "loss='cross_entropy' takes strings whose vectors are between 0 and 1, "
+                "as those of PHOC; those of LevenshteinStringEmbedder are not bounded. "
+                "Use loss='squared_error'."
+            )
+        super()._fit_y_transformer([*items, *self._lexicon()])
+        if self._string_embedder is not None:
+            check_is_fitted(self._string_embedder)  # a frozen one may not be
         attributes = self.attributes
         if attributes == "phoc":
             attributes = self._default_attributes()
-        self.attributes_ = None
-        if attributes is not None:
-            self.attributes_ = clone(attributes).fit(items)
+        self.attributes_ = None if attributes is None else clone(attributes)
+        if not (attributes is None or isinstance(attributes, FrozenEstimator)):
+            seed_nested(self.attributes_, self.seed_)
+            self.attributes_.fit(items)
 
     def _default_attributes(self):
         embedder = _thawed(self.y_transformer_)
@@ -415,7 +437,7 @@ class WordImageEmbedder(NetEmbedder):
     def _stages(self):
         stages = super()._stages()
         if self.fine_tune_epochs and _reads_strings(self.y_transformer):
-            stages.append((_JOINT, self.fine_tune_epochs))
+            stages.append(Stage(_JOINT, self.fine_tune_epochs, self.fine_tune_lr))
         return stages
 
     def _pairs(self, X, items, rows, groups):
@@ -462,33 +484,34 @@ class WordImageEmbedder(NetEmbedder):
         if sparse.issparse(attributes):
             attributes = attributes.toarray()
         attributes = np.asarray(attributes, dtype=np.float32)
-        if len(attributes) != len(items) or not (
-            attributes.min() >= 0 and attributes.max() <= 1
-        ):
+        if attributes.ndim != 2 or len(attributes) != len(items):
             raise ValueError(
-                "attributes must give each string a vector of numbers between 0 and "
-                f"1; {type(self.attributes_).__name__} gave shape {attributes.shape}, "
-                f"from {attributes.min():.3g} to {attributes.max():.3g}."
+                f"attributes must give each of {len(items)} strings a vector; "
+                f"{type(self.attributes_).__name__} gave shape {attributes.shape}."
+            )
+        # The other way round, NaN would pass.
+        if not ((attributes >= 0) & (attributes <= 1)).all():
+            raise ValueError(
+                "attributes must be numbers between 0 and 1; "
+                f"{type(self.attributes_).__name__} gave numbers from "
+                f"{attributes.min():.3g} to {attributes.max():.3g}."
             )
         return attributes
 
-    def _module_settings(self, X, items):
+    def _module_settings(self, X, items, attributes):
         embedder = self._string_embedder
         strings = None if embedder is None else embedder._settings_["module"]
-        n_attributes = 0
-        if self.attributes_ is not None:
-            n_attributes = len(self.attributes_.get_feature_names_out())
         precision = self.precision
         if precision == "auto":
             native = computes_bfloat16(resolve_device(self.device))
             precision = "bfloat16" if native else "float32"
         return {
             "n_components": strings["n_components"] if strings else items.shape[1],
-            "n_attributes": n_attributes,
+            "n_attributes": attributes.shape[1],
             "strings": strings,
             "bounded": self.loss == "cross_entropy",
-            "channels": check_layer_sizes(self.channels, "channels"),
-            "columns": check_layer_sizes(self.columns, "columns"),
+            "channels": self._check_channels(),
+            "columns": self._check_columns(),
             "hidden_layer_sizes": check_layer_sizes(
                 self.hidden_layer_sizes, "hidden_layer_sizes"
             ),
@@ -497,7 +520,28 @@ class WordImageEmbedder(NetEmbedder):
             "bfloat16": precision == "bfloat16",
         }
 
-    def _initialize_module(self, module, X, items):
+    def _check_channels(self):
+        channels = check_layer_sizes(self.channels, "channels")
+        if len(channels) != 4:
+            raise ValueError(f"channels must hold 4 integers; got {self.channels!r}.")
+        return channels
+
+    def _check_columns(self):
+        columns = check_layer_sizes(self.columns, "columns")
+        if not columns:
+            raise ValueError("columns is empty; expected at least one integer.")
+        return columns
+
+    def _check_same_towers(self, before, dataset):
+        super()._check_same_towers(before, dataset)
+        if before["bounded"] != (self.loss == "cross_entropy"):
+            raise ValueError(
+                "loss changed to or from 'cross_entropy' since the towers were built, "
+                "whose output is bounded with that loss only. Put the value back, or "
+                "fit with warm_start=False."
+            )
+
+    def _initialize_module(self, module, X, items, attributes):
         if self._string_embedder is not None:
             learned = self._string_embedder.net_.module_.state_dict()
             module.strings.load_state_dict(learned)
@@ -505,7 +549,13 @@ class WordImageEmbedder(NetEmbedder):
     def _loss_settings(self, loss):
         if loss == _JOINT:
             embedder = self._string_embedder
-            return {"loss": embedder.loss, "distance": embedder.distance}
+            return {
+                "loss": embedder.loss,
+                "distance": embedder.distance,
+                "edit_weight": self.edit_weight,
+                "softmax_weight": self.softmax_weight,
+                "similarity": self.similarity,
+            }
         return {
             "regression": loss,
             "regression_weight": self.loss_weight,
@@ -564,6 +614,8 @@ class WordImageEmbedder(NetEmbedder):
         return [[strings[i] for i in row] for row in found], similarities
 
     def _nearest(self, queries, gallery, n):
+        if not isinstance(n, Integral) or n < 1:
+            raise ValueError(f"n must be an integer of at least 1; got {n!r}.")
         queries, gallery = np.asarray(queries), np.asarray(gallery)
         found, products = top_k(*prepare(queries, gallery, self.similarity), n)
         if self.similarity == "cosine":

@@ -83,6 +83,7 @@ SMALL_IMAGES = WordImageEmbedder(
     columns=(4, 2, 1),
     hidden_layer_sizes=(16,),
     n_distractors=10,
+    fine_tune_epochs=0,
     max_epochs=2,
     random_state=0,
 )

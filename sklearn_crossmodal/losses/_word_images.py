@@ -35,19 +35,47 @@ REGRESSIONS = {
 }
 
 
+class StringSoftmax(nn.Module):
+    r"""Cross-entropy of an image's own string among all strings of a batch.
+
+    .. math:: -\operatorname{mean}_i \log
+              \frac{\sum_{j: t_{ij} = 0} e^{s_{ij}/\tau}}{\sum_j e^{s_{ij}/\tau}}
+
+    where right is what has an edit distance :math:`t` of zero.
+
+    Parameters
+    ----------
+    similarity : {"euclidean", "cosine"}, default="euclidean"
+        What is compared: minus the squared distance, or the cosine.
+    temperature : float, default=1.0
+        Initial temperature; learned, with :math:`1/\tau` capped at 100.
+    """
+
+    def __init__(self, similarity="euclidean", temperature=1.0):
+        super().__init__()
+        self.similarity = similarity
+        self.log_scale = log_scale_parameter(temperature)
+
+    def forward(self, x, y, edits):
+        """Return the loss of embeddings, with the edit distances of their strings."""
+        if self.similarity == "cosine":
+            s = functional.normalize(x, dim=1) @ functional.normalize(y, dim=1).T
+        else:
+            s = -pairwise_distances(x, y, "sqeuclidean")
+        s = s * capped_scale(self.log_scale)
+        right = s.masked_fill(edits != 0, -torch.inf)
+        return (s.logsumexp(dim=1) - right.logsumexp(dim=1)).mean()
+
+
 class WordImageRegression(nn.Module):
     r"""Bring an image's embedding to that of its string, which stays.
 
-    .. math:: \operatorname{mean}_i\; w_r\, r(x_i, y_i)
-              - w_s \log \frac{\sum_{j: t_{ij} = 0} e^{s_{ij}/\tau}}
-                              {\sum_j e^{s_{ij}/\tau}}
-              + w_a\, b(a_i, \hat a_i)
+    .. math:: \operatorname{mean}_i\; w_r\, r(x_i, y_i) + w_a\, b(a_i, \hat a_i)
+              + w_s\, \mathrm{softmax}
 
     with the regression :math:`r` of Rusiñol and Gomez 2019, Euclidean or cross-entropy,
-    a softmax over all strings of the batch, of which those at an edit distance
-    :math:`t` of zero are right, and the cross-entropy :math:`b` of attributes
-    :math:`a`, such as those of PHOC, which the net predicts beside. The last two are
-    not the paper's.
+    the cross-entropy :math:`b` of attributes :math:`a`, such as those of PHOC, which
+    the net predicts beside, and `StringSoftmax`. The last two are not the paper's.
 
     Parameters
     ----------
@@ -57,9 +85,7 @@ class WordImageRegression(nn.Module):
     regression_weight, softmax_weight, attribute_weight : float, default=1.0
         Weights of the three terms.
     similarity : {"euclidean", "cosine"}, default="euclidean"
-        What the softmax compares: minus the squared distance, or the cosine.
-    temperature : float, default=1.0
-        Initial temperature of the softmax; learned, with :math:`1/\tau` capped at 100.
+        What the softmax compares.
     """
 
     def __init__(
@@ -70,14 +96,12 @@ class WordImageRegression(nn.Module):
         softmax_weight=1.0,
         attribute_weight=1.0,
         similarity="euclidean",
-        temperature=1.0,
     ):
         super().__init__()
         self.regression = REGRESSIONS[regression]
         self.bounded = regression == "cross_entropy"
         self.weights = regression_weight, softmax_weight, attribute_weight
-        self.similarity = similarity
-        self.log_scale = log_scale_parameter(temperature)
+        self.softmax = StringSoftmax(similarity)
 
     def forward(self, embedded, targets):
         """Return the loss of a batch.
@@ -99,22 +123,13 @@ class WordImageRegression(nn.Module):
         x, y = embedded["x"], embedded["y"].detach()
         regression, softmax, attributes = self.weights
         loss = regression * self.regression(x, y[: len(x)]).mean()
-        if softmax:
-            loss = loss + softmax * self._softmax(x, y, targets["edits"] == 0)
         if attributes and targets["attributes"].shape[1]:
             entropy = cross_entropy(embedded["attributes"], targets["attributes"])
             loss = loss + attributes * entropy.mean()
+        if softmax:
+            x = x.sigmoid() if self.bounded else x
+            loss = loss + softmax * self.softmax(x, y, targets["edits"])
         return loss
-
-    def _softmax(self, x, y, same):
-        x = x.sigmoid() if self.bounded else x
-        if self.similarity == "cosine":
-            s = functional.normalize(x, dim=1) @ functional.normalize(y, dim=1).T
-        else:
-            s = -pairwise_distances(x, y, "sqeuclidean")
-        s = s * capped_scale(self.log_scale)
-        right = s.masked_fill(~same, -torch.inf)
-        return (s.logsumexp(dim=1) - right.logsumexp(dim=1)).mean()
 
 
 class JointEditError(nn.Module):
@@ -122,7 +137,7 @@ class JointEditError(nn.Module):
 
     The mean of an edit-distance loss over the pairs image-image, image-string and
     string-string, where both embeddings move (Rusiñol and Gomez 2019, the combined
-    loss).
+    loss), and `StringSoftmax`, which is not the paper's.
 
     Parameters
     ----------
@@ -130,16 +145,33 @@ class JointEditError(nn.Module):
         The edit-distance loss.
     distance : {"euclidean", "sqeuclidean"}, default="euclidean"
         Of the embeddings.
+    edit_weight, softmax_weight : float, default=1.0
+        Weights of the two terms.
+    similarity : {"euclidean", "cosine"}, default="euclidean"
+        What the softmax compares.
     """
 
-    def __init__(self, loss="relative_error", distance="euclidean"):
+    def __init__(
+        self,
+        loss="relative_error",
+        distance="euclidean",
+        *,
+        edit_weight=1.0,
+        softmax_weight=1.0,
+        similarity="euclidean",
+    ):
         super().__init__()
         self.loss = EDIT_DISTANCE_LOSSES[loss](distance)
+        self.weights = edit_weight, softmax_weight
+        self.softmax = StringSoftmax(similarity)
 
     def forward(self, embedded, targets):
         """Return the loss of a batch; see `WordImageRegression` for the arguments."""
         x, y, edits = embedded["x"], embedded["y"], targets["edits"]
         n = len(x)
         among_images = self.loss(x, edits[:, :n])
-        among_strings = self.loss(y[:n], edits[:, :n])
-        return (among_images + among_strings + self.loss((x, y), edits)) / 3
+        among_strings = self.loss((y[:n], y), edits)
+        across = self.loss((x, y), edits)
+        edit, softmax = self.weights
+        loss = edit * (among_images + among_strings + across) / 3
+        return loss + softmax * self.softmax(x, y, edits) if softmax else loss

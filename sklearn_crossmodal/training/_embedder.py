@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,7 +19,7 @@ from ..utils._sklearn import (
 )
 from ._pairs import Pairs
 from ._seeding import seed_nested
-from ._trainer import NetTrainer
+from ._trainer import NetTrainer, Stage
 
 
 class NetEmbedder(NetTrainer, TwoViewEmbedder):
@@ -123,7 +124,8 @@ class NetEmbedder(NetTrainer, TwoViewEmbedder):
 
     def _partial_fit(self, X, y, **metadata):
         self._refuse_early_stopping()
-        stages, resume = [(self.loss, 1)], hasattr(self, "net_")
+        stages = [Stage(self.loss, 1, self.lr)]
+        resume = hasattr(self, "net_")
         return self._train(X, y, metadata, stages, "constant", resume)
 
     def _train(self, X, y, metadata, stages, schedule, resume):
@@ -216,7 +218,7 @@ class NetEmbedder(NetTrainer, TwoViewEmbedder):
         if transformer is None:
             transformer = self._default_y_transformer(items)
         self.y_transformer_ = None if transformer is None else clone(transformer)
-        if self.y_transformer_ is not None:
+        if not (transformer is None or isinstance(transformer, FrozenEstimator)):
             seed_nested(self.y_transformer_, self.seed_)
             self.y_transformer_.fit(items)
 

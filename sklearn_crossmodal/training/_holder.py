@@ -20,34 +20,34 @@ class NetHolderMixin:
     _losses: dict[str, type]
     _take_items = staticmethod(take_features)
 
-    def _settings(self, module_settings, loss):
+    def _settings(self, module_settings, stage):
         return {
             "module": module_settings,
-            "loss": loss,
-            "criterion": self._loss_settings(loss),
+            "loss": stage.loss,
+            "criterion": self._loss_settings(stage.loss),
             "optimizer": self.optimizer,
-            "lr": self.lr,
+            "lr": stage.lr,
             "weight_decay": self.weight_decay,
             "batch_size": self.batch_size,
             "net_params": self.net_params,
         }
 
-    def _new_net(self, dataset, device, loss):
+    def _new_net(self, dataset, device, stage):
         module_settings = self._module_settings(*dataset.views)
-        self._settings_ = self._settings(module_settings, loss)
+        self._settings_ = self._settings(module_settings, stage)
         net = self._build_net(device, self.seed_)
         with torch.no_grad():
             self._initialize_module(net.module_, *dataset.views)
         return net
 
-    def _resumed_net(self, dataset, device, loss):
+    def _resumed_net(self, dataset, device, stage):
         """Return a net that starts where the fitted one stands; that one stays as is.
 
         Another loss or optimizer starts afresh on the trained towers.
         """
         before = self._settings_
         self._check_same_towers(before["module"], dataset)
-        self._settings_ = self._settings(before["module"], loss)
+        self._settings_ = self._settings(before["module"], stage)
         net = self._build_net(device, self.seed_)
         same = all(before[key] == self._settings_[key] for key in ("loss", "optimizer"))
         settings = [_without_weights(group) for group in net.optimizer_.param_groups]

@@ -23,7 +23,8 @@ def seed_nested(estimator, seed):
         for name, value in estimator.get_params().items()
         if value is None and name.rpartition("__")[2] == "random_state"
     }
-    estimator.set_params(**unseeded)
+    if unseeded:  # a transformer of one's own may have no set_params
+        estimator.set_params(**unseeded)
 
 
 def stream(seed, step):

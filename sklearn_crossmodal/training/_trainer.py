@@ -4,6 +4,7 @@ import copy
 from abc import ABCMeta, abstractmethod
 from functools import partial
 from numbers import Integral, Real
+from typing import NamedTuple
 
 import torch
 
@@ -14,6 +15,14 @@ from ._holder import NetHolderMixin
 from ._net import OPTIMIZERS, resolve_device
 from ._seeding import draw_seed
 from ._state import plain_history
+
+
+class Stage(NamedTuple):
+    """A part of training: with which loss, for how long, at which learning rate."""
+
+    loss: str
+    epochs: int
+    lr: float
 
 
 class NetTrainer(NetHolderMixin, metaclass=ABCMeta):
@@ -62,8 +71,8 @@ class NetTrainer(NetHolderMixin, metaclass=ABCMeta):
         return []
 
     def _stages(self):
-        """Return the losses to fit with, one after the other, and for how long."""
-        return [(self.loss, self.max_epochs)]
+        """Return the stages of `fit`, one after the other."""
+        return [Stage(self.loss, self.max_epochs, self.lr)]
 
     # ----------------------------------------------------------------------- training
 
@@ -78,17 +87,19 @@ class NetTrainer(NetHolderMixin, metaclass=ABCMeta):
         self, dataset, hook_data, device, *, stages, schedule, resume, validation_score
     ):
         """Train, keep the net, and return what cut training short, if anything."""
-        root = self._init_callback_context(max_subtasks=sum(n for _, n in stages))
+        root = self._init_callback_context(
+            max_subtasks=sum(stage.epochs for stage in stages)
+        )
         root.call_on_fit_task_begin(**hook_data)
-        for i, (loss, n_epochs) in enumerate(stages):
+        for i, stage in enumerate(stages):
             make_net = self._resumed_net if resume else self._new_net
             training = Training(
-                make_net(dataset, device, loss),
+                make_net(dataset, device, stage),
                 dataset,
-                n_epochs,
+                stage.epochs,
                 seed=self.seed_,
                 schedule=schedule,
-                lr=self.lr,
+                lr=stage.lr,
                 max_grad_norm=self.max_grad_norm,
                 own_callbacks=self._own_callbacks(),
                 callbacks=copy.deepcopy(list(self.callbacks or ())),

@@ -64,6 +64,11 @@ class WordImagePairs(Pairs):
         _, codes, counts = np.unique(strings, return_inverse=True, return_counts=True)
         self._weights = torch.from_numpy(counts[codes] ** -float(balance))
 
+    @property
+    def views(self):
+        """Images, strings, and what else is to be predicted."""
+        return self.X, self.items, self.attributes
+
     def order(self):
         """Draw the pairs of one epoch, rare words more often than they occur."""
         return torch.multinomial(self._weights, len(self), replacement=True).numpy()

@@ -7,6 +7,9 @@ import numpy as np
 # ITU-R BT.601, the luma of photographs and scans.
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
+# The towers bring each side to an eighth.
+_MIN_SIDE = 8
+
 # Share of the pixels on either side that is taken for specks and holes.
 _SPECKS = 2
 
@@ -34,7 +37,11 @@ def read_images(images, name="X"):
         If there is none, or one has no pixels, another number of dimensions, or pixels
         that are not finite; the index is named.
     """
-    if isinstance(images, str | bytes | dict | set) or not hasattr(images, "__len__"):
+    if (
+        isinstance(images, str | bytes | dict | set)
+        or not hasattr(images, "__len__")
+        or getattr(images, "ndim", 1) == 0
+    ):
         raise TypeError(
             f"{name} must be a list of images, or an array of shape (n_images, height, "
             f"width); got {type(images).__name__}."
@@ -80,9 +87,12 @@ def _read_image(image, index, name):
 def check_image_size(size, name):
     """Return a height and a width, or say what is wrong with them."""
     sides = tuple(size)
-    if len(sides) != 2 or not all(isinstance(s, Integral) for s in sides):
+    if len(sides) != 2 or not all(
+        isinstance(side, Integral) and side >= _MIN_SIDE for side in sides
+    ):
         raise ValueError(
-            f"{name} must be two integers, height and width; got {size!r}."
+            f"{name} must be two integers of at least {_MIN_SIDE}, height and width; "
+            f"got {size!r}."
         )
     return int(sides[0]), int(sides[1])
 
@@ -114,12 +124,14 @@ def normalize_images(images, height, width, ink="dark"):
 
 
 def _stretch(image, ink):
+    # Half: the range of int8 fits no int8, and that of floats may be infinite.
+    image = image * np.float64(0.5)
     low, high = np.percentile(image, (_SPECKS, 100 - _SPECKS))
     if not high > low:
-        low, high = float(image.min()), float(image.max())
+        low, high = image.min(), image.max()
     if not high > low:
         return np.zeros(image.shape, dtype=np.float32)
-    ranged = np.clip((image - np.float64(low)) / (high - low), 0, 1).astype(np.float32)
+    ranged = np.clip((image - low) / (high - low), 0, 1).astype(np.float32)
     return 1 - ranged if ink == "dark" else ranged
 
 
