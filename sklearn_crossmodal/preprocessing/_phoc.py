@@ -1,5 +1,6 @@
 """Pyramidal histograms of characters."""
 
+from collections import Counter
 from numbers import Integral
 
 import numpy as np
@@ -220,12 +221,11 @@ def _bigram_codes(ids, alphabet):
 
 def _frequent_bigrams(strings, alphabet, n_bigrams):
     """Return the most frequent bigrams, most frequent first, then alphabetically."""
-    counts: dict[int, int] = {}
+    counts = Counter()
     for _, ids in blocks_of_one_length(strings, alphabet):
         codes, n = np.unique(_bigram_codes(ids, alphabet), return_counts=True)
-        for code, count in zip(codes.tolist(), n.tolist(), strict=True):
-            counts[code] = counts.get(code, 0) + count
-    counts.pop(-1, None)
+        counts.update(dict(zip(codes.tolist(), n.tolist(), strict=True)))
+    del counts[-1]
     named = {
         alphabet[code // len(alphabet)] + alphabet[code % len(alphabet)]: count
         for code, count in counts.items()

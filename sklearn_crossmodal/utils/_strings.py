@@ -14,8 +14,8 @@ PAD, UNKNOWN = 0, 1
 N_SPECIAL = 2
 
 _STRIP_ACCENTS = {"ascii": strip_accents_ascii, "unicode": strip_accents_unicode}
-# numpy holds a block of strings with four bytes for each character of the longest.
-_BLOCK_CHARACTERS = 2**22
+# Four bytes each in numpy: a block stays in the cache.
+_BLOCK_CHARACTERS = 2**18
 
 
 def check_strings(strings, name="strings"):

@@ -84,7 +84,8 @@ def _improvements(chunk, values, k):
         better = np.ones_like(chunk, dtype=bool)
     if width > k and np.count_nonzero(better) > 8 * k * n_rows:
         better &= chunk <= np.partition(chunk, k - 1, axis=1)[:, k - 1 : k]
-    # By columns where these are contiguous, then sorted by rows.
+    if better.flags.c_contiguous:
+        return divmod(np.flatnonzero(better), width)
     columns, rows = divmod(np.flatnonzero(better.T), n_rows)
     by_row = np.argsort(rows, kind="stable")
     return rows[by_row], columns[by_row]
