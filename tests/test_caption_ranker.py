@@ -753,7 +753,7 @@ BAD_PARAMS = {
     "word_size": (0, "'word_size'"),
     "word_vectors": ("glove", "'word_vectors'"),
     "gru_size": (0, "'gru_size'"),
-    "activation": ("gelu", "'activation'"),
+    "activation": ("selu", "'activation'"),
     "y_transformer": ("tokens", "'y_transformer'"),
     "validation_fraction": (1.0, "'validation_fraction'"),
     "early_stopping": ("yes", "'early_stopping'"),

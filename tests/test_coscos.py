@@ -1101,7 +1101,7 @@ BAD = {
     "empty_bags": (X, Y, {"empty_bags": "zero"}, {}, ValueError, "'empty_bags'"),
     "max_norm": (X, Y, {"max_norm": 0}, {}, ValueError, "'max_norm'"),
     "dropout": (X, Y, {"y_dropout": 1.0}, {}, ValueError, "'y_dropout'"),
-    "output": (X, Y, {"x_output_activation": "gelu"}, {}, ValueError,
+    "output": (X, Y, {"x_output_activation": "selu"}, {}, ValueError,
                "'x_output_activation'"),
     "batch_size": (X, Y, {"batch_size": 0}, {}, ValueError, "'batch_size'"),
 }  # fmt: skip
