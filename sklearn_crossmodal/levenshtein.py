@@ -26,6 +26,7 @@ from .utils._strings import (
     ALPHANUMERIC,
     N_SPECIAL,
     check_alphabet,
+    check_folded,
     check_strings,
     encode,
     fold,
@@ -80,7 +81,7 @@ class LevenshteinStringEmbedder(
     metric_params : dict, default=None
         Further arguments of the metric, such as ``{"weights": (1, 1, 2)}``: the costs
         of an insertion, a deletion (which must be equal) and a substitution.
-    distance : {"euclidean", "sqeuclidean"}, default="euclidean"
+    distance : {"sqeuclidean", "euclidean"}, default="sqeuclidean"
         The distance of vectors that becomes the edit distance.
     loss : {"relative_error", "squared_error", "poisson"}, default="relative_error"
         `losses.RelativeEditError`, `losses.SquaredEditError` or
@@ -99,6 +100,9 @@ class LevenshteinStringEmbedder(
         Hidden layers behind; a linear map goes past them.
     n_mutations : int, default=1
         Mutated copies of each drawn string, which make near pairs.
+    n_neighbors : int, default=0
+        Training strings like each drawn one that join it: next to it in the order of
+        the alphabet, read forwards or backwards. Larger batches do as much.
     max_edits : int, default=4
         Edits of a mutated copy, at most.
     optimizer : {"adamw", "adam", "sgd", "adadelta"} or type, default="adamw"
@@ -212,15 +216,13 @@ class LevenshteinStringEmbedder(
         "n_positions": [Interval(Integral, 1, None, closed="left")],
         "hidden_layer_sizes": [list, tuple],
         "n_mutations": [Interval(Integral, 0, None, closed="left")],
+        "n_neighbors": [Interval(Integral, 0, None, closed="left")],
         "max_edits": [Interval(Integral, 1, None, closed="left")],
         "epoch_size": [Interval(Integral, 2, None, closed="left")],
     }
 
     _module_class = StringTower
     _losses: dict[str, type] = EDIT_DISTANCE_LOSSES
-
-    # How retrieval compares these vectors.
-    similarity = "euclidean"
 
     def __init__(
         self,
@@ -233,7 +235,7 @@ class LevenshteinStringEmbedder(
         too_long="error",
         metric="levenshtein",
         metric_params=None,
-        distance="euclidean",
+        distance="sqeuclidean",
         loss="relative_error",
         n_filters=None,
         filter_size=3,
@@ -241,6 +243,7 @@ class LevenshteinStringEmbedder(
         n_positions=8,
         hidden_layer_sizes=(1024,),
         n_mutations=1,
+        n_neighbors=0,
         max_edits=4,
         optimizer="adamw",
         lr=2e-3,
@@ -276,6 +279,7 @@ class LevenshteinStringEmbedder(
         self.n_positions = n_positions
         self.hidden_layer_sizes = hidden_layer_sizes
         self.n_mutations = n_mutations
+        self.n_neighbors = n_neighbors
         self.max_edits = max_edits
         self.optimizer = optimizer
         self.lr = lr
@@ -339,7 +343,7 @@ class LevenshteinStringEmbedder(
             `early_stopping`, of the best).
         """
         resume = self.warm_start and hasattr(self, "net_")
-        return self._train(strings, self._stages(), self.lr_schedule, resume)
+        return self._train(strings, y, self._stages(), self.lr_schedule, resume)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, strings, y=None):
@@ -367,13 +371,15 @@ class LevenshteinStringEmbedder(
         self._refuse_early_stopping()
         stages = [Stage(self.loss, 1, self.lr)]
         resume = hasattr(self, "net_")
-        return self._train(strings, stages, "constant", resume)
+        return self._train(strings, y, stages, "constant", resume)
 
-    def _train(self, strings, stages, schedule, resume):
+    def _train(self, strings, y, stages, schedule, resume):
         with rollback_on_error(self):
-            hook_data = {"estimator": self, "X": strings, "y": None}
+            hook_data = {"estimator": self, "X": strings, "y": y}
             edit_distance = self.edit_distance()
-            if not resume:
+            if resume:
+                self._check_same_reading()
+            else:
                 vars(self).pop("net_", None)
             read = self._read(strings, reset=not resume)
             distinct = list(dict.fromkeys(read))
@@ -414,6 +420,7 @@ class LevenshteinStringEmbedder(
             self.epoch_size,
             alphabet=self.alphabet_,
             n_mutations=self.n_mutations,
+            n_neighbors=self.n_neighbors,
             max_edits=self.max_edits,
             max_len=self.max_len_,
             cdist=edit_distance.cdist,
@@ -458,21 +465,23 @@ class LevenshteinStringEmbedder(
         return {"distance": self.distance}
 
     def _initialize_module(self, module, strings):
-        some = strings[:_MAX_BLOCK]
-        mean = self.edit_distance().cdist(some, some).sum() / (
-            len(some) * (len(some) - 1)
-        )
-        ids = self._ids(some)
-        if mean == 0:
-            self._refuse(some, "are all at distance 0. Give another metric.")
-        if (ids == ids[0]).all():
+        # What differs in unknown characters only has no distance to be scaled.
+        readings: dict[bytes, str] = {}
+        for string, row in zip(strings, self._ids(strings).numpy(), strict=True):
+            readings.setdefault(row.tobytes(), string)
+        if len(readings) < 2:
             self._refuse(
-                some,
+                strings,
                 "differ only in characters outside the alphabet. Add those, or learn "
                 "an alphabet with alphabet=None.",
             )
+        some = list(readings.values())[:_MAX_BLOCK]
+        n_pairs = len(some) * (len(some) - 1)
+        mean = self.edit_distance().cdist(some, some).sum() / n_pairs
+        if mean == 0:
+            self._refuse(some, "are all at distance 0. Give another metric.")
         device = next(module.parameters()).device
-        module.calibrate(ids.to(device), float(mean), self.distance)
+        module.calibrate(self._ids(some).to(device), float(mean), self.distance)
 
     def _refuse(self, strings, reason):
         raise ValueError(
@@ -500,8 +509,22 @@ class LevenshteinStringEmbedder(
             warn_unknown(strings, self.alphabet_, stacklevel=4)
         return strings
 
+    def _check_same_reading(self):
+        """Refuse another alphabet or length than the net was built for."""
+        changed = []
+        if self.alphabet not in (None, self.alphabet_):
+            changed.append("alphabet")
+        if self.max_len not in (None, self.max_len_):
+            changed.append("max_len")
+        if changed:
+            raise ValueError(
+                f"{', '.join(changed)} changed since the net was built, and training "
+                "goes on with that. Put the value back, or fit with warm_start=False."
+            )
+
     def _check_alphabet(self, strings):
         if self.alphabet is not None:
+            check_folded(self.alphabet, self.lowercase, self.strip_accents)
             return check_alphabet(self.alphabet)
         learned = learn_alphabet(strings)
         if not learned:

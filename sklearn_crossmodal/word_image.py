@@ -1,6 +1,7 @@
 """WordImageEmbedder: images of words in the space of their strings."""
 
 import warnings
+from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
@@ -26,7 +27,7 @@ from .utils._bags import Bags
 from .utils._edit_distance import EditDistance
 from .utils._ids import encode_ids
 from .utils._images import check_image_size, normalize_images, read_images
-from .utils._sklearn import HasMethods, Interval, StrOptions
+from .utils._sklearn import HasMethods, Interval, StrOptions, fit_context
 from .utils._strings import check_strings, fold
 from .utils._top_k import top_k
 
@@ -65,7 +66,7 @@ class WordImageEmbedder(NetEmbedder):
     loss : {"squared_error", "cross_entropy", "cosine"}, default="squared_error"
         How an image is brought to its string. ``"cross_entropy"`` is for vectors
         between 0 and 1, such as PHOC's.
-    loss_weight : float, default=0.2
+    loss_weight : float, default=1.0
         Weight of that.
     softmax_weight : float, default=1.0
         Weight of a softmax over the strings of the batch and distractors: an image has
@@ -115,11 +116,12 @@ class WordImageEmbedder(NetEmbedder):
         Longer gradients are scaled down to this norm.
     batch_size : int, default=32
         Images in a batch.
-    max_epochs : int, default=50
+    max_epochs : int, default=40
         Passes over as many images as there are.
     early_stopping : bool, default=False
         Whether to hold out words, stop when their mean reciprocal rank no longer
-        improves, and restore the best weights.
+        improves, and restore the best weights. `fine_tune_epochs` start from the best
+        of the first stage, and what they change is kept only if it is better.
     validation_fraction : float, default=0.1
         Share of the words (of the groups) held out by `early_stopping`.
     n_iter_no_change : int, default=10
@@ -244,7 +246,7 @@ class WordImageEmbedder(NetEmbedder):
         image_size=(32, 128),
         ink="dark",
         loss="squared_error",
-        loss_weight=0.2,
+        loss_weight=1.0,
         softmax_weight=1.0,
         n_distractors=1000,
         attributes="phoc",
@@ -265,7 +267,7 @@ class WordImageEmbedder(NetEmbedder):
         weight_decay=0.01,
         max_grad_norm=10.0,
         batch_size=32,
-        max_epochs=50,
+        max_epochs=40,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -322,6 +324,77 @@ class WordImageEmbedder(NetEmbedder):
         tags.target_tags.two_d_labels = False
         tags.no_validation = True
         return tags
+
+    # ------------------------------------------------------------------------ fitting
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, groups=None):
+        """Train on word images and what they say.
+
+        Parameters
+        ----------
+        X : list of arrays, or array of shape (n_images, height, width)
+            Grey images of any size, 2-D arrays of any real dtype: their contrast is
+            stretched. Colour images, of shape (height, width, 3 or 4), become grey.
+        y : list, 1-D array or Series of str of length n_images
+            What each image says.
+        groups : array-like of shape (n_images,), default=None
+            Rows of one group are right answers for each other, and kept together by the
+            validation split of early stopping. None: images of one string are a group.
+
+        Returns
+        -------
+        self : WordImageEmbedder
+            Fitted estimator.
+
+        Warns
+        -----
+        UserWarning
+            If strings have characters outside the alphabet of `y_transformer`, or are
+            cut.
+
+        Raises
+        ------
+        TypeError
+            If an entry of `y` is not a str, or one of `X` is no array of numbers; it is
+            named.
+        ValueError
+            If an image is empty (it is named), all are of one word, `X` and `y` do not
+            match, a parameter is out of range, or the loss stops being finite (the
+            estimator then keeps the state after the last complete epoch).
+        KeyboardInterrupt
+            On Ctrl-C, after the state of the last complete epoch was kept (with
+            `early_stopping`, of the best).
+        """
+        return self._fit(X, y, groups=groups)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, groups=None):
+        """Train the first stage one more pass over these images, at the constant `lr`.
+
+        The `y_transformer` is fitted on the first call only, and strings stay where
+        they are.
+
+        Parameters
+        ----------
+        X : list of arrays, or array of shape (n_images, height, width)
+            Images, as in `fit`.
+        y : list, 1-D array or Series of str of length n_images
+            What each image says.
+        groups : array-like of shape (n_images,), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        self : WordImageEmbedder
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If `early_stopping` is set: one pass has nothing to stop early.
+        """
+        return self._partial_fit(X, y, groups=groups)
 
     # ----------------------------------------------------------------- what comes in
 
@@ -388,13 +461,23 @@ class WordImageEmbedder(NetEmbedder):
         super()._fit_y_transformer([*items, *self._lexicon()])
         if self._string_embedder is not None:
             check_is_fitted(self._string_embedder)  # a frozen one may not be
+        if isinstance(self.y_transformer_, FrozenEstimator):
+            self._tell_of_odd_strings([*items, *self._lexicon()])
+        with _told_elsewhere():
+            distinct = list(dict.fromkeys(self._as_read(items)))
+        if len(distinct) < 2:
+            raise ValueError(
+                f"All images are of one word, {distinct[0]!r:.60}: there is nothing to "
+                "tell apart."
+            )
         attributes = self.attributes
         if attributes == "phoc":
             attributes = self._default_attributes()
         self.attributes_ = None if attributes is None else clone(attributes)
         if not (attributes is None or isinstance(attributes, FrozenEstimator)):
             seed_nested(self.attributes_, self.seed_)
-            self.attributes_.fit(items)
+            with _told_elsewhere():
+                self.attributes_.fit(items)
 
     def _default_attributes(self):
         embedder = _thawed(self.y_transformer_)
@@ -409,11 +492,28 @@ class WordImageEmbedder(NetEmbedder):
     def _lexicon(self):
         return [] if self.lexicon is None else check_strings(self.lexicon, "lexicon")
 
+    def _as_read(self, strings, name="y"):
+        """Return strings as the string embedder reads them: folded, and cut."""
+        embedder = self._string_embedder
+        if embedder is None:
+            return self._fold(strings)
+        return embedder._read(strings, reset=False, name=name) if strings else []
+
+    def _tell_of_odd_strings(self, strings):
+        """Warn once of what `y_transformer_` was not fitted on, as fitting does."""
+        if self._string_embedder is not None:
+            self._as_read(strings)
+
+    def _make_pairs(self, X, y, metadata, rows, resume):
+        if resume:
+            self._tell_of_odd_strings([*y.items, *self._lexicon()])
+        return super()._make_pairs(X, y, metadata, rows, resume)
+
     def _transform_items(self, items):
         embedder = self._string_embedder
         if embedder is None:
             return super()._transform_items(items)
-        return embedder._ids(embedder._read(items, reset=False)).numpy()
+        return embedder._ids(self._as_read(items)).numpy()
 
     def _check_items(self, items):
         items = items.toarray() if sparse.issparse(items) else np.asarray(items)
@@ -436,20 +536,21 @@ class WordImageEmbedder(NetEmbedder):
 
     def _stages(self):
         stages = super()._stages()
-        if self.fine_tune_epochs and _reads_strings(self.y_transformer):
+        resume = self.warm_start and hasattr(self, "net_")
+        embedder = self.y_transformer_ if resume else self.y_transformer
+        if self.fine_tune_epochs and _reads_strings(embedder):
             stages.append(Stage(_JOINT, self.fine_tune_epochs, self.fine_tune_lr))
         return stages
 
     def _pairs(self, X, items, rows, groups):
-        strings = self._fold(items)
-        pool = list(dict.fromkeys(strings))
-        if len(pool) < 2:
-            raise ValueError(
-                f"All images are of one word, {pool[0]!r:.60}: there is nothing to "
-                "tell apart."
-            )
-        pool += self._some_of(self._fold(self._lexicon()))
-        both = self._transform_items([*items, *pool])
+        with _told_elsewhere():
+            strings = self._as_read(items)
+            pool = list(dict.fromkeys(strings))
+            pool += self._some_of(self._as_read(self._lexicon(), "lexicon"))
+        if self._string_embedder is None:
+            both = self._transform_items([*items, *pool])
+        else:
+            both = self._string_embedder._ids([*strings, *pool]).numpy()
         attributes = np.empty((len(items), 0), dtype=np.float32)
         if self.attributes_ is not None:
             attributes = self._predicted(items)
@@ -477,9 +578,8 @@ class WordImageEmbedder(NetEmbedder):
         return [strings[i] for i in chosen]
 
     def _predicted(self, items):
-        """Return the attributes of strings, whose oddities were told of before."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        """Return the attributes of strings, or say what is wrong with them."""
+        with _told_elsewhere():
             attributes = self.attributes_.transform(items)
         if sparse.issparse(attributes):
             attributes = attributes.toarray()
@@ -510,6 +610,7 @@ class WordImageEmbedder(NetEmbedder):
             "n_attributes": attributes.shape[1],
             "strings": strings,
             "bounded": self.loss == "cross_entropy",
+            "similarity": self.similarity,
             "channels": self._check_channels(),
             "columns": self._check_columns(),
             "hidden_layer_sizes": check_layer_sizes(
@@ -564,7 +665,37 @@ class WordImageEmbedder(NetEmbedder):
             "similarity": self.similarity,
         }
 
-    # ------------------------------------------------------------------- retrieval
+    # ------------------------------------------------- embedding and retrieval
+
+    def transform(self, X):
+        """Embed images.
+
+        Parameters
+        ----------
+        X : list of arrays, or array of shape (n_images, height, width)
+            Images, as in `fit`.
+
+        Returns
+        -------
+        embedded : ndarray of shape (n_images, n_components), dtype float32
+            One row for each image.
+        """
+        return super().transform(X)
+
+    def transform_y(self, y):
+        """Embed strings, which need not have been seen in training.
+
+        Parameters
+        ----------
+        y : list, 1-D array or Series of str
+            Strings.
+
+        Returns
+        -------
+        embedded : ndarray of shape (n_strings, n_components), dtype float32
+            One row for each string.
+        """
+        return super().transform_y(y)
 
     def search(self, strings, X, n=10):
         """Return the images that say what is typed, with their similarities.
@@ -620,8 +751,19 @@ class WordImageEmbedder(NetEmbedder):
         found, products = top_k(*prepare(queries, gallery, self.similarity), n)
         if self.similarity == "cosine":
             return found, products
-        differences = queries[:, None] - gallery[found]
-        return found, -np.sqrt(np.einsum("ijk,ijk->ij", differences, differences))
+        similarities = np.empty(found.shape, dtype=np.float32)
+        for query, entries, row in zip(queries, found, similarities, strict=True):
+            differences = query - gallery[entries]
+            row[:] = -np.sqrt(np.einsum("ij,ij->i", differences, differences))
+        return found, similarities
+
+
+@contextmanager
+def _told_elsewhere():
+    """Keep quiet of odd strings, of which a fit tells once."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*(outside the alphabet|are cut)")
+        yield
 
 
 def _reads_strings(embedder):

@@ -460,3 +460,17 @@ def test_bad_embedders(returned, error, match):
     neighbors = StringNeighbors(algorithm="embedding", embedder=Returns(returned))
     with pytest.raises(error, match=match):
         neighbors.fit(["a", "b", "c"])
+
+
+def test_a_fit_that_fails_leaves_no_trace():
+    neighbors = StringNeighbors(1, algorithm="embedding", embedder=PHOC())
+    bad = Returns(lambda n: sparse.eye_array(n, 9))
+    unfitted = StringNeighbors(algorithm="embedding", embedder=bad)
+    with pytest.raises(TypeError):
+        unfitted.fit(["a", "b"])
+    with pytest.raises(NotFittedError):
+        unfitted.search(["a"])
+    neighbors.fit(["great", "later"])
+    with pytest.raises(TypeError):
+        neighbors.set_params(embedder=bad).fit(["a", "b"])
+    assert neighbors.search(["grate"]) == [["great"]]

@@ -39,9 +39,9 @@ class StringSoftmax(nn.Module):
     r"""Cross-entropy of an image's own string among all strings of a batch.
 
     .. math:: -\operatorname{mean}_i \log
-              \frac{\sum_{j: t_{ij} = 0} e^{s_{ij}/\tau}}{\sum_j e^{s_{ij}/\tau}}
+              \frac{\sum_{j \in S_i} e^{s_{ij}/\tau}}{\sum_j e^{s_{ij}/\tau}}
 
-    where right is what has an edit distance :math:`t` of zero.
+    where :math:`S_i` are the same strings, and those of the same group.
 
     Parameters
     ----------
@@ -56,14 +56,14 @@ class StringSoftmax(nn.Module):
         self.similarity = similarity
         self.log_scale = log_scale_parameter(temperature)
 
-    def forward(self, x, y, edits):
-        """Return the loss of embeddings, with the edit distances of their strings."""
+    def forward(self, x, y, same):
+        """Return the loss of embeddings, given which strings are those of an image."""
         if self.similarity == "cosine":
             s = functional.normalize(x, dim=1) @ functional.normalize(y, dim=1).T
         else:
             s = -pairwise_distances(x, y, "sqeuclidean")
         s = s * capped_scale(self.log_scale)
-        right = s.masked_fill(edits != 0, -torch.inf)
+        right = s.masked_fill(~same, -torch.inf)
         return (s.logsumexp(dim=1) - right.logsumexp(dim=1)).mean()
 
 
@@ -114,7 +114,8 @@ class WordImageRegression(nn.Module):
             (n, n_attributes), logits.
         targets : dict of tensors
             ``"edits"`` of shape (n, n + n_distractors), edit distances of the strings,
-            and ``"attributes"`` of shape (n, n_attributes), between 0 and 1.
+            ``"same"`` of that shape, whether they are the same, and ``"attributes"`` of
+            shape (n, n_attributes), between 0 and 1.
 
         Returns
         -------
@@ -128,7 +129,7 @@ class WordImageRegression(nn.Module):
             loss = loss + attributes * entropy.mean()
         if softmax:
             x = x.sigmoid() if self.bounded else x
-            loss = loss + softmax * self.softmax(x, y, targets["edits"])
+            loss = loss + softmax * self.softmax(x, y, targets["same"])
         return loss
 
 
@@ -174,4 +175,6 @@ class JointEditError(nn.Module):
         across = self.loss((x, y), edits)
         edit, softmax = self.weights
         loss = edit * (among_images + among_strings + across) / 3
-        return loss + softmax * self.softmax(x, y, edits) if softmax else loss
+        if softmax:
+            loss = loss + softmax * self.softmax(x, y, targets["same"])
+        return loss

@@ -42,8 +42,8 @@ class EditDistancesByRank:
 
     def _gain(self, distances: np.ndarray) -> np.ndarray:
         """Gain of each distance; one between whole numbers counts as the larger."""
-        whole = np.ceil(distances).astype(np.int64)
-        return self.gains[np.minimum(whole, len(self.gains) - 1)]
+        whole = np.minimum(np.ceil(distances), len(self.gains) - 1)
+        return self.gains[whole.astype(np.int64)]
 
     def curves(self) -> np.ndarray:
         """Mean distance of the first k, for each k: of the ranking, of the best one."""

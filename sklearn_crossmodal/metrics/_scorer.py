@@ -2,7 +2,7 @@
 
 from sklearn.base import BaseEstimator
 
-from ..base import TwoViewEmbedder, embed_pairs, get_two_view_estimator
+from ..base import embed_pairs, get_two_view_estimator
 from ..utils._ids import check_ids
 from ._names import parse_metrics
 from ._retrieval import retrieval_metrics
@@ -83,7 +83,7 @@ def evaluation_arguments(estimator, X, y, groups, labels, similarity, level):
     two_view, _ = get_two_view_estimator(estimator)
     if similarity is None:
         similarity = two_view.similarity
-    if groups is None and labels is None and isinstance(two_view, TwoViewEmbedder):
+    if groups is None and labels is None and hasattr(two_view, "_groups_of"):
         groups = two_view._groups_of(y)
     name = "groups" if labels is None else "labels"
     ids = groups if labels is None else labels

@@ -7,30 +7,10 @@ what is left of the batch, or drawn from all training items.
 import numpy as np
 import torch
 
-from ._pairs import BatchDataset, take_features
+from ._pairs import Batch, BatchDataset, take_features
 
 # Rounds of drawing anew what turned out not to be different, before looking for it.
 _MAX_REDRAWS = 50
-
-
-class Batch:
-    """What unpacks to ``(views, pairs)``, with the number of rows for its length.
-
-    skorch takes the length of a batch that is a tuple from its tensors, and here the
-    views have as many items as they have.
-    """
-
-    def __init__(self, views, pairs, n_rows):
-        self._parts = views, pairs
-        self._n_rows = n_rows
-
-    def __iter__(self):
-        """Yield the inputs of the towers, then those of the loss."""
-        return iter(self._parts)
-
-    def __len__(self):
-        """Return the number of rows."""
-        return self._n_rows
 
 
 class BagPairs(BatchDataset):

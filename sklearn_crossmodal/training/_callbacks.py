@@ -127,6 +127,10 @@ class ValidationScore(Callback):
         self.best_state_ = None
         self.misses_ = 0
 
+    def start_from(self, net, state):
+        """Take what an earlier stage reached for the best so far."""
+        self.best_score_, self.best_state_ = self.score(net), state
+
     def on_epoch_end(self, net, **kwargs):
         """Score and record; the epoch may still be interrupted."""
         score = self.score(net)

@@ -1,5 +1,7 @@
 """The epoch loop around a skorch net: what is complete is kept, whatever happens."""
 
+import math
+
 import numpy as np
 import torch
 from skorch.callbacks import GradientNormClipping
@@ -113,6 +115,8 @@ class Training:
         """Begin training."""
         self._completed = capture(self.net)
         self.net.notify("on_train_begin", X=self.pairs, y=None)
+        if self._validation is not None and self._later_stage:
+            self._validation.start_from(self.net, self._completed)
         return self
 
     def __exit__(self, kind, error, traceback):
@@ -175,7 +179,8 @@ def embed(net, encode, view, take, rows=None):
     """
     net.module_.eval()
     n_inputs = view.shape[0] if rows is None else len(rows)
-    step = max(1, min(_EMBED_ROWS, _EMBED_VALUES // max(1, view.shape[1])))
+    width = math.prod(view.shape[1:])
+    step = max(1, min(_EMBED_ROWS, _EMBED_VALUES // max(1, width)))
     blocks = []
     with torch.inference_mode():
         for start in range(0, n_inputs, step):

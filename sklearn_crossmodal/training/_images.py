@@ -132,4 +132,6 @@ def computes_bfloat16(device):
     """Whether this device computes in bfloat16 by itself, and not by emulation."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    # Not there before torch 2.6.
+    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return device.type == "cpu" and native()

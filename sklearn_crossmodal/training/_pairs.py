@@ -22,6 +22,26 @@ class BatchDataset(Dataset):
         return torch.randperm(len(self)).numpy()
 
 
+class Batch:
+    """What unpacks to ``(views, pairs)``, with the number of rows for its length.
+
+    skorch takes the length of a batch that is a tuple from its tensors, and here the
+    views have as many items as they have.
+    """
+
+    def __init__(self, views, pairs, n_rows):
+        self._parts = views, pairs
+        self._n_rows = n_rows
+
+    def __iter__(self):
+        """Yield the inputs of the towers, then those of the loss."""
+        return iter(self._parts)
+
+    def __len__(self):
+        """Return the number of rows."""
+        return self._n_rows
+
+
 class Pairs(BatchDataset):
     """Training pairs: item ``j`` of the second view belongs to row ``rows[j]``.
 

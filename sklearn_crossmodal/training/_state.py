@@ -18,7 +18,17 @@ def restore(net, state, parts=None):
     """Put a captured state back, and drop the history rows that came after it."""
     for part in parts or _PARTS:
         getattr(net, part).load_state_dict(copy.deepcopy(state[part]))
+    _lay_out_moments(net.optimizer_)
     del net.history[state["n_epochs"] :]
+
+
+def _lay_out_moments(optimizer):
+    """Give moments the memory format of their weights, by which fused steps go."""
+    for weight, moments in optimizer.state.items():
+        for name, moment in moments.items():
+            if torch.is_tensor(moment) and moment.shape == weight.shape:
+                laid_out = torch.empty_like(weight, dtype=moment.dtype)
+                moments[name] = laid_out.copy_(moment)
 
 
 def to_numpy(value):

@@ -8,8 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from ..losses._strings import pairwise_distances
-from ._bags import Batch
-from ._pairs import BatchDataset
+from ._pairs import Batch, BatchDataset
 from ._towers import feed_forward
 
 # Width of a soft position, in distances between two of them.
@@ -37,6 +36,9 @@ class StringBatches(BatchDataset):
         What mutations insert.
     n_mutations : int
         Mutated copies of each drawn string.
+    n_neighbors : int
+        Strings like each drawn one: near it in alphabetical order, read forwards or
+        backwards.
     max_edits : int
         Edits of a copy, at most; it has from 1 to so many.
     max_len : int or None
@@ -54,6 +56,7 @@ class StringBatches(BatchDataset):
         *,
         alphabet,
         n_mutations,
+        n_neighbors,
         max_edits,
         max_len,
         cdist,
@@ -63,6 +66,11 @@ class StringBatches(BatchDataset):
         self.n_draws = n_draws
         self.alphabet = alphabet
         self.n_mutations = n_mutations
+        self.n_neighbors = n_neighbors
+        if n_neighbors:
+            backwards = [string[::-1] for string in strings]
+            self._orders = np.array([_order(strings), _order(backwards)])
+            self._ranks = self._orders.argsort(axis=1)
         self.max_edits = max_edits
         self.max_len = max_len
         self.cdist = cdist
@@ -86,7 +94,7 @@ class StringBatches(BatchDataset):
         return drawn[: self.n_draws].numpy()
 
     def __getitem__(self, index):
-        """Return the `Batch` of some strings and of their mutated copies.
+        """Return the `Batch` of some strings, their mutated copies and neighbours.
 
         Ids, and the matrix of edit distances.
         """
@@ -94,9 +102,23 @@ class StringBatches(BatchDataset):
         copies = [s for s in drawn for _ in range(self.n_mutations)]
         copies = mutate(copies, self.max_edits, self.alphabet, self._rng)
         strings = drawn + [copy[: self.max_len] for copy in copies]
+        if self.n_neighbors:
+            strings += [self.strings[i] for i in self._near(index)]
         distances = np.ascontiguousarray(self.cdist(strings, strings))
         distances = torch.from_numpy(distances.astype(np.float32))
         return Batch({"ids": self.read(strings)}, distances, len(index))
+
+    def _near(self, index):
+        """Draw strings one or two places from each of some, in either order."""
+        index = np.repeat(index, self.n_neighbors)
+        which = self._rng.integers(2, size=len(index))
+        steps = self._rng.choice([-2, -1, 1, 2], size=len(index))
+        places = self._ranks[which, index] + steps
+        return self._orders[which, places.clip(0, len(self.strings) - 1)]
+
+
+def _order(strings):
+    return sorted(range(len(strings)), key=strings.__getitem__)
 
 
 def mutate(strings, max_edits, alphabet, rng):
@@ -243,6 +265,8 @@ def soft_positions(lengths, width, n_positions):
     places = torch.arange(width, device=lengths.device)
     relative = (places + 0.5) / lengths.clamp(min=1)[:, None]
     centres = torch.linspace(0, 1, n_positions, device=lengths.device)
+    if n_positions == 1:
+        centres = centres + 0.5
     spread = _SPREAD / max(1, n_positions - 1)
     distances = (relative[:, None, :] - centres[:, None]) / spread
     used = places < lengths[:, None]

@@ -107,9 +107,9 @@ class NetTrainer(NetHolderMixin, metaclass=ABCMeta):
                 patience=self.n_iter_no_change,
                 later_stage=i > 0,
             )
-            self._run(training, root, hook_data)
+            told_to_stop = self._run(training, root, hook_data)
             self._keep(training.net)
-            if training.stopped_by is not None:
+            if told_to_stop or training.stopped_by is not None:
                 break
             resume = True
         attributes = partial(self._attributes, training.net)
@@ -124,16 +124,23 @@ class NetTrainer(NetHolderMixin, metaclass=ABCMeta):
             )
 
     def _run(self, training, root, hook_data):
-        """Train, with each epoch a task of scikit-learn's callback protocol."""
+        """Train, with each epoch a task of scikit-learn's callback protocol.
+
+        Return whether a callback of that protocol said to stop: it sees epochs, of
+        whichever stage.
+        """
         attributes = partial(self._attributes, training.net)
+        told_to_stop = False
         with training:
             while not training.stop:
                 epoch = root.subcontext(task_name="epoch")
                 epoch.call_on_fit_task_begin(**hook_data)
                 training.run_epoch()
-                training.stop |= epoch.call_on_fit_task_end(
+                told_to_stop = epoch.call_on_fit_task_end(
                     **hook_data, reconstruction_attributes=attributes
                 )
+                training.stop |= told_to_stop
+        return told_to_stop
 
     def _attributes(self, net):
         history = plain_history(net)

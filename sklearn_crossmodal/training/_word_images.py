@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
-from ._bags import Batch
 from ._images import WordImageTower
-from ._pairs import Pairs, take_features
+from ._pairs import Batch, Pairs, take_features
 from ._strings import StringTower
 
 
@@ -78,6 +78,9 @@ class WordImagePairs(Pairs):
         drawn = torch.randint(len(self.pool), (self.n_distractors,)).numpy()
         batch = [self.strings[i] for i in index]
         edits = self.cdist(batch, batch + [self.pool[i] for i in drawn])
+        groups = self.groups[self.rows[index]]
+        same = edits == 0
+        same[:, : len(index)] |= groups[:, None] == groups
         views = {
             "x": take_features(self.X, self.rows[index]),
             "y": self.take_items(
@@ -86,6 +89,7 @@ class WordImagePairs(Pairs):
         }
         targets = {
             "edits": torch.from_numpy(np.array(edits, dtype=np.float32)),
+            "same": torch.from_numpy(np.ascontiguousarray(same)),
             "attributes": take_features(self.attributes, index),
         }
         return Batch(views, targets, len(index))
@@ -104,14 +108,19 @@ class WordImageTowers(nn.Module):
         Settings of a `StringTower`. None: strings come as vectors.
     bounded : bool
         Whether embeddings of images go through a sigmoid.
+    similarity : {"euclidean", "cosine"}
+        With ``"cosine"`` embeddings are scaled to unit length.
     **image
         Settings of the `WordImageTower`.
     """
 
-    def __init__(self, n_components, *, n_attributes, strings, bounded, **image):
+    def __init__(
+        self, n_components, *, n_attributes, strings, bounded, similarity, **image
+    ):
         super().__init__()
         self.n_components = n_components
         self.bounded = bounded
+        self.similarity = similarity
         self.image = WordImageTower(n_components + n_attributes, **image)
         self.strings = nn.Identity() if strings is None else StringTower(**strings)
 
@@ -127,8 +136,11 @@ class WordImageTowers(nn.Module):
     def embed_x(self, x):
         """Embed images of shape (n, height, width)."""
         embedded = self.image(x)[:, : self.n_components]
-        return embedded.sigmoid() if self.bounded else embedded
+        return self._scaled(embedded.sigmoid() if self.bounded else embedded)
 
     def embed_y(self, y):
         """Embed strings given as ids, or pass on vectors."""
-        return self.strings(y)
+        return self._scaled(self.strings(y))
+
+    def _scaled(self, z):
+        return functional.normalize(z, dim=1) if self.similarity == "cosine" else z

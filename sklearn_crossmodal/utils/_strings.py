@@ -160,6 +160,18 @@ def check_alphabet(alphabet, name="alphabet"):
     return str.__str__(alphabet)
 
 
+def check_folded(alphabet, lowercase, strip_accents):
+    """Raise ValueError if strings cannot have a character once they are folded."""
+    folding = {"lowercase": lowercase, "strip_accents": strip_accents}
+    lost = [c for c in alphabet if fold([c], **folding) != [c]]
+    if lost:
+        raise ValueError(
+            f"alphabet has {lost[0]!r}, which no string has once it is folded "
+            f"(lowercase={lowercase}, strip_accents={strip_accents!r}). Fold the "
+            "alphabet too, or switch the folding off."
+        )
+
+
 def learn_alphabet(strings):
     """Return the distinct characters of some strings, sorted, as one str.
 

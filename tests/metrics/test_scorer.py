@@ -5,6 +5,7 @@ import pytest
 import sklearn
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -214,3 +215,19 @@ def test_report_of_given_bags_as_rows_compares_their_means():
         expected = retrieval_report(None, X, means, similarity=similarity)
         assert report.scores == expected.scores
         assert report.n_gallery == {"x_to_y": 3, "y_to_x": 3}
+
+
+class OfOneText(GivenTexts):
+    """Rows of one text are right answers for each other."""
+
+    def _groups_of(self, y):
+        return list(y)
+
+
+@pytest.mark.parametrize("wrap", [FrozenEstimator, make_pipeline])
+def test_groups_that_an_estimator_finds_reach_the_scorer_through_wrappers(wrap):
+    X, y = np.eye(3)[[0, 0, 1, 2]], ["1 0 0", "1 0 0", "0 1 0", "0 0 1"]
+    score = make_retrieval_scorer("map")
+    estimator = OfOneText().fit(X, y)
+    assert score(wrap(estimator), X, y) == score(estimator, X, y) == 1
+    assert score(GivenTexts().fit(X, y), X, y) < 1

@@ -604,3 +604,17 @@ def test_queries_of_the_george_washington_folds():
         assert n["qbs_map_seen"] + n["qbs_map_unseen"] == n["qbs_map"]
         counts.append((n["qbs_map"], n["qbe_map"]))
     assert counts == [(471, 910), (488, 888), (481, 910), (471, 913)]
+
+
+def test_what_is_infinitely_far_has_no_relevance():
+    words = ["great", "later", "great"]
+    embedded = np.eye(2)[[0, 1, 0]]
+    report = word_spotting_report(
+        None,
+        embedded,
+        words,
+        string_embeddings=embedded,
+        edit_metric=lambda a, b: 0.0 if a == b else np.inf,
+    )
+    assert report.scores["qbs_ndcg"] == 1
+    assert report.edit_distance_curve.tolist()[1:] == [np.inf, np.inf]

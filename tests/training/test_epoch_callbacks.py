@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_crossmodal import make_retrieval_scorer
+from sklearn_crossmodal.training._trainer import Stage
 
 SCORING = {"mrr": make_retrieval_scorer("mrr")}
 
@@ -78,6 +79,14 @@ def test_a_callback_may_stop_after_an_epoch(tiny, X, y, assert_same):
     ranker = tiny(max_epochs=9).set_callbacks(recorder).fit(X, y)
     assert_same(ranker, tiny(max_epochs=2).fit(X, y))
     assert recorder.calls[-2:] == ["end fit 0", "teardown"]
+
+
+@pytest.mark.parametrize("stop_after", [2, 4])
+def test_a_callback_stops_all_stages(tiny, X, y, monkeypatch, stop_after):
+    ranker = tiny().set_callbacks(Recorder(stop_after=stop_after))
+    stages = [Stage(ranker.loss, 3, ranker.lr)] * 2
+    monkeypatch.setattr(type(ranker), "_stages", lambda self: stages)
+    assert ranker.fit(X, y).n_iter_ == stop_after
 
 
 def test_ctrl_c_in_a_callback_keeps_the_complete_epochs(tiny, X, y, assert_same):
