@@ -144,6 +144,7 @@ def main():
     results = (
         json.loads(options.results.read_text()) if options.results.exists() else []
     )
+    options.results.write_text(json.dumps(results, indent=1))  # better fail now
     done = {(r["target"], r["fold"], r["epochs"], r["seed"]) for r in results}
     data, lexicon = load_words(options.data_home), load_lexicon(options.data_home)
     for fold in options.folds:

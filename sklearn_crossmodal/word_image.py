@@ -60,7 +60,7 @@ class WordImageEmbedder(NetEmbedder):
     similarity : {"euclidean", "cosine"}, default="euclidean"
         How embeddings are compared. ``"cosine"`` suits PHOC and DCToW.
     image_size : tuple of int, default=(32, 128)
-        Height and width that images are brought to.
+        Height and width that images are stretched to; their proportions are not kept.
     ink : {"dark", "light"}, default="dark"
         Whether what is written is darker or lighter than what it is written on.
     loss : {"squared_error", "cross_entropy", "cosine"}, default="squared_error"

@@ -92,8 +92,8 @@ def make_word_images(
     """
     words = check_strings(words, "words")
     check_integer("n_samples", n_samples, 1)
-    smallest, largest = font_size
-    if not 4 <= smallest <= largest:
+    sizes = tuple(np.atleast_1d(font_size))
+    if len(sizes) != 2 or not 4 <= sizes[0] <= sizes[1]:
         raise ValueError(
             f"font_size must be two sizes of at least 4, in order; got {font_size!r}."
         )
@@ -107,7 +107,7 @@ def make_word_images(
     order = np.concatenate([rng.permutation(len(words)) for _ in range(rounds)])
     strings = [words[i] for i in order[:n_samples]]
     chosen = rng.randint(len(paths), size=n_samples)
-    sizes = rng.randint(smallest, largest + 1, size=n_samples)
+    sizes = rng.randint(sizes[0], sizes[1] + 1, size=n_samples)
     images = [
         _scan(_draw(word, paths[font], int(size)), distortion, rng)
         for word, font, size in zip(strings, chosen, sizes, strict=True)

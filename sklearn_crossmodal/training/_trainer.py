@@ -91,6 +91,7 @@ class NetTrainer(NetHolderMixin, metaclass=ABCMeta):
             max_subtasks=sum(stage.epochs for stage in stages)
         )
         root.call_on_fit_task_begin(**hook_data)
+        callbacks = copy.deepcopy(list(self.callbacks or ()))
         for i, stage in enumerate(stages):
             make_net = self._resumed_net if resume else self._new_net
             training = Training(
@@ -102,7 +103,7 @@ class NetTrainer(NetHolderMixin, metaclass=ABCMeta):
                 lr=stage.lr,
                 max_grad_norm=self.max_grad_norm,
                 own_callbacks=self._own_callbacks(),
-                callbacks=copy.deepcopy(list(self.callbacks or ())),
+                callbacks=callbacks,
                 validation_score=validation_score,
                 patience=self.n_iter_no_change,
                 later_stage=i > 0,
