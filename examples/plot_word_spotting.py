@@ -45,7 +45,7 @@ print(f"{len(test.images)} images of {len(unseen)} other words to search")
 # The string embedder needs no images. On words that it has not seen, distances of its
 # vectors are nearly edit distances; those of a fixed description of strings are less.
 
-strings = LevenshteinStringEmbedder(max_epochs=5, random_state=0).fit(known)
+strings = LevenshteinStringEmbedder(max_epochs=8, random_state=0).fit(known)
 for embedder in (strings, PHOC().fit(known)):
     correlation = edit_distance_correlation(unseen, embedder)
     print(f"{type(embedder).__name__:26} Spearman {correlation.spearman:.3f}")
@@ -57,7 +57,7 @@ for embedder in (strings, PHOC().fit(known)):
 # Chance is what constant embeddings would get; the oracle is the best possible order.
 
 spotter = WordImageEmbedder(
-    FrozenEstimator(strings), lexicon=known, max_epochs=8, random_state=0
+    FrozenEstimator(strings), lexicon=known, max_epochs=14, random_state=0
 )
 spotter.fit(train.images, train.strings)
 print(word_spotting_report(spotter, test.images, test.strings))
