@@ -25,12 +25,10 @@ from .utils._sklearn import Interval, StrOptions, fit_context
 from .utils._strings import (
     ALPHANUMERIC,
     N_SPECIAL,
-    check_alphabet,
-    check_folded,
     check_strings,
     encode,
     fold,
-    learn_alphabet,
+    resolve_alphabet,
     warn_unknown,
 )
 
@@ -493,18 +491,15 @@ class LevenshteinStringEmbedder(
 
     def _read(self, strings, *, reset, name="strings"):
         """Return folded strings, cut to `max_len_`; warn of what is not told apart."""
-        strings = fold(
-            check_strings(strings, name),
-            lowercase=self.lowercase,
-            strip_accents=self.strip_accents,
-        )
+        folding = {"lowercase": self.lowercase, "strip_accents": self.strip_accents}
+        strings = fold(check_strings(strings, name), **folding)
         if reset:
             self.max_len_ = self.max_len
             if self.pooling == "flatten" and self.max_len is None:
                 self.max_len_ = max(1, *map(len, strings))
         strings = self._cut(strings, name)
         if reset:
-            self.alphabet_ = self._check_alphabet(strings)
+            self.alphabet_ = resolve_alphabet(self.alphabet, strings, **folding)
         if not set(self.alphabet_).issuperset("".join(strings)):
             warn_unknown(strings, self.alphabet_, stacklevel=4)
         return strings
@@ -521,18 +516,6 @@ class LevenshteinStringEmbedder(
                 f"{', '.join(changed)} changed since the net was built, and training "
                 "goes on with that. Put the value back, or fit with warm_start=False."
             )
-
-    def _check_alphabet(self, strings):
-        if self.alphabet is not None:
-            check_folded(self.alphabet, self.lowercase, self.strip_accents)
-            return check_alphabet(self.alphabet)
-        learned = learn_alphabet(strings)
-        if not learned:
-            raise ValueError(
-                "alphabet=None learns the characters of the strings, and all strings "
-                "are empty."
-            )
-        return learned
 
     def _cut(self, strings, name):
         if self.max_len_ is None:

@@ -543,19 +543,20 @@ class WordImageEmbedder(NetEmbedder):
         return stages
 
     def _pairs(self, X, items, rows, groups):
+        embedder = self._string_embedder
         with _told_elsewhere():
             strings = self._as_read(items)
             pool = list(dict.fromkeys(strings))
             pool += self._some_of(self._as_read(self._lexicon(), "lexicon"))
-        if self._string_embedder is None:
+        if embedder is None:
             both = self._transform_items([*items, *pool])
+            edit_distance = EditDistance()
         else:
-            both = self._string_embedder._ids([*strings, *pool]).numpy()
+            both = embedder._ids([*strings, *pool]).numpy()
+            edit_distance = embedder.edit_distance()
         attributes = np.empty((len(items), 0), dtype=np.float32)
         if self.attributes_ is not None:
             attributes = self._predicted(items)
-        embedder = self._string_embedder
-        edit_distance = EditDistance() if embedder is None else embedder.edit_distance()
         return WordImagePairs(
             X,
             both[: len(items)],

@@ -239,7 +239,8 @@ def test_only_different_weights_of_insertion_and_deletion_are_asymmetric(weights
 
 @pytest.mark.parametrize("metric", [*SYMMETRIC, length_difference])
 def test_the_others_are_symmetric(metric):
-    EditDistance(metric).require_symmetric()
+    distance = EditDistance(metric)
+    assert distance.require_symmetric() is distance
 
 
 # --- Hostile input ------------------------------------------------------------------

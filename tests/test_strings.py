@@ -18,6 +18,7 @@ from sklearn_crossmodal.utils._strings import (
     encode,
     fold,
     learn_alphabet,
+    resolve_alphabet,
     warn_unknown,
 )
 
@@ -262,3 +263,22 @@ def test_the_warning_comes_if_and_only_if_characters_are_unknown(
         warn_unknown(strings, alphabet, width)
     counts = [int(str(w.message).split()[0]) for w in caught]
     assert counts == ([n_unknown] if n_unknown else [])
+
+
+@pytest.mark.parametrize(
+    "alphabet, lowercase, strip_accents, lost",
+    [
+        ("aB", True, None, "B"),
+        ("aé", False, "unicode", "é"),
+        ("aé", True, "ascii", "é"),
+    ],
+)
+def test_an_alphabet_holds_no_character_that_folding_takes_away(
+    alphabet, lowercase, strip_accents, lost
+):
+    folding = {"lowercase": lowercase, "strip_accents": strip_accents}
+    with pytest.raises(ValueError, match=f"alphabet has '{lost}', which no string"):
+        resolve_alphabet(alphabet, ["a"], **folding)
+    kept = resolve_alphabet(alphabet, ["a"], lowercase=False, strip_accents=None)
+    assert kept == alphabet
+    assert resolve_alphabet(None, ["ba", "c"], **folding) == "abc"

@@ -7,11 +7,10 @@ from sklearn.utils.validation import check_is_fitted
 from ..utils._sklearn import StrOptions
 from ..utils._strings import (
     UNKNOWN,
-    check_alphabet,
     check_strings,
     encode,
     fold,
-    learn_alphabet,
+    resolve_alphabet,
     warn_unknown,
 )
 
@@ -86,16 +85,12 @@ class StringFeatures(TransformerMixin, BaseEstimator):
         )
 
     def _fit_alphabet(self, strings):
-        if self.alphabet is not None:
-            self.alphabet_ = check_alphabet(self.alphabet)
-            return
-        learned = learn_alphabet(strings)
-        if not learned:
-            raise ValueError(
-                "Every string is empty, so that alphabet=None has no character to "
-                "learn. Give an alphabet."
-            )
-        self.alphabet_ = learned
+        self.alphabet_ = resolve_alphabet(
+            self.alphabet,
+            strings,
+            lowercase=self.lowercase,
+            strip_accents=self.strip_accents,
+        )
 
     def _report_unknown(self, strings):
         if self.handle_unknown == "warn":

@@ -160,18 +160,6 @@ def check_alphabet(alphabet, name="alphabet"):
     return str.__str__(alphabet)
 
 
-def check_folded(alphabet, lowercase, strip_accents):
-    """Raise ValueError if strings cannot have a character once they are folded."""
-    folding = {"lowercase": lowercase, "strip_accents": strip_accents}
-    lost = [c for c in alphabet if fold([c], **folding) != [c]]
-    if lost:
-        raise ValueError(
-            f"alphabet has {lost[0]!r}, which no string has once it is folded "
-            f"(lowercase={lowercase}, strip_accents={strip_accents!r}). Fold the "
-            "alphabet too, or switch the folding off."
-        )
-
-
 def learn_alphabet(strings):
     """Return the distinct characters of some strings, sorted, as one str.
 
@@ -186,6 +174,50 @@ def learn_alphabet(strings):
         Empty if all strings are.
     """
     return "".join(sorted(set("".join(strings))))
+
+
+def resolve_alphabet(alphabet, strings, *, lowercase, strip_accents):
+    """Return a given alphabet, checked, or that of folded strings.
+
+    Parameters
+    ----------
+    alphabet : str or None
+        Distinct characters. None: those of the strings.
+    strings : list of str
+        Checked, folded strings.
+    lowercase, strip_accents
+        How they were folded, as in `fold`.
+
+    Returns
+    -------
+    alphabet : str
+
+    Raises
+    ------
+    TypeError
+        If it is not a str.
+    ValueError
+        If it is empty, has a character twice or one that folding takes away, or there
+        is no character to learn.
+    """
+    if alphabet is None:
+        learned = learn_alphabet(strings)
+        if not learned:
+            raise ValueError(
+                "alphabet=None learns the characters of the strings, and all strings "
+                "are empty. Give an alphabet."
+            )
+        return learned
+    alphabet = check_alphabet(alphabet)
+    folding = {"lowercase": lowercase, "strip_accents": strip_accents}
+    lost = [c for c in alphabet if fold([c], **folding) != [c]]
+    if lost:
+        raise ValueError(
+            f"alphabet has {lost[0]!r}, which no string has once it is folded "
+            f"(lowercase={lowercase}, strip_accents={strip_accents!r}). Fold the "
+            "alphabet too, or switch the folding off."
+        )
+    return alphabet
 
 
 def encode(strings, alphabet, width=None):
