@@ -11,6 +11,8 @@ __version__ = "0.1.0.dev0"
 _HOMES = {
     "CaptionRanker": ".caption_ranker",
     "CosCosEmbedder": ".coscos",
+    "Im2VecProjector": ".im2vec",
+    "ImageEnhancedSkipGram": ".skip_gram",
     "LevenshteinStringEmbedder": ".levenshtein",
     "StringNeighbors": ".string_neighbors",
     "WordImageEmbedder": ".word_image",
@@ -19,6 +21,7 @@ _HOMES = {
     "make_retrieval_scorer": ".metrics",
     "retrieval_report": ".metrics",
     "unflatten_items": ".base",
+    "word_matching_report": ".metrics",
     "word_spotting_report": ".metrics",
 }
 _SUBPACKAGES = ("datasets", "losses", "metrics", "preprocessing", "utils")

@@ -373,7 +373,7 @@ class CosCosEmbedder(BagEmbedder):
             settings["temperature"] = self.temperature
         return settings
 
-    def _own_callbacks(self):
+    def _own_callbacks(self, dataset):
         return [] if self.max_norm is None else [MaxNorm(self.max_norm)]
 
     def _conclude(self, items, pairs):

@@ -18,6 +18,8 @@ import sklearn_crossmodal
 from sklearn_crossmodal import (
     CaptionRanker,
     CosCosEmbedder,
+    ImageEnhancedSkipGram,
+    Im2VecProjector,
     LevenshteinStringEmbedder,
     StringNeighbors,
     WordImageEmbedder,
@@ -96,6 +98,24 @@ IMAGE_OPTIONS = {
         "augmentation": 0.0,
     },
 }
+# Word vectors of a few sentences: what is checked is the contract, not they.
+SMALL_WORD_SPACE = {
+    "n_components": 8,
+    "pretrain_epochs": 1,
+    "max_epochs": 2,
+    "random_state": 0,
+}
+SMALL_PROJECTOR = Im2VecProjector(**SMALL_WORD_SPACE)
+SMALL_JOINT_PROJECTOR = Im2VecProjector(**SMALL_WORD_SPACE, joint=True)
+SMALL_SKIP_GRAM = ImageEnhancedSkipGram(**SMALL_WORD_SPACE)
+WORD_SPACE_OPTIONS = {
+    "strong_params": {
+        "pretrain_epochs": 10,
+        "max_epochs": 30,
+        "lr": 0.02,
+        "batch_size": 8,
+    },
+}
 
 # scikit-learn tries array API namespaces only if SCIPY_ARRAY_API=1 was in the
 # environment before scipy was first imported; the check passes if it was.
@@ -107,6 +127,9 @@ MAY_SKIP = {"check_array_api_input"}
 SKLEARN_CHECKS = [
     (SMALL_RANKER, 47, 1),
     (SMALL_EMBEDDER, 47, 1),
+    (SMALL_PROJECTOR, 47, 1),
+    (SMALL_JOINT_PROJECTOR, 47, 1),
+    (SMALL_SKIP_GRAM, 47, 1),
     (CaptionTokenizer(), 1, 0),
     (PHOC(), 1, 0),
     (DCToW(), 1, 0),
@@ -127,6 +150,11 @@ TWO_VIEW_CHECKS = [
     ((SMALL_EMBEDDER, "bags", EMBEDDER_OPTIONS), 42),
     ((SMALL_EMBEDDER, "bag_pairs", EMBEDDER_OPTIONS), 42),
     ((SMALL_IMAGES, "word_images", IMAGE_OPTIONS), 39),
+    ((SMALL_PROJECTOR, "texts", WORD_SPACE_OPTIONS), 42),
+    ((SMALL_PROJECTOR, "tags", WORD_SPACE_OPTIONS), 42),
+    ((SMALL_JOINT_PROJECTOR, "tags", WORD_SPACE_OPTIONS), 42),
+    ((SMALL_SKIP_GRAM, "texts", WORD_SPACE_OPTIONS), 42),
+    ((SMALL_SKIP_GRAM, "tags", WORD_SPACE_OPTIONS), 42),
 ]
 
 # ... and of ours for transformers of strings.

@@ -177,11 +177,11 @@ class NetEmbedder(NetTrainer, TwoViewEmbedder):
         """Return training pairs, validation pairs (or None) and the training items."""
         training, validation = rows, None
         if self.early_stopping:
-            training, validation = self._split(rows, metadata["groups"][rows])
+            training, validation = self._split(rows, metadata)
         self._check_training_rows(training, **metadata)
         texts, places = y.gather(training)
         if not resume:
-            self._fit_y_transformer(texts)
+            self._fit_items(texts, training[places])
         pairs = self._pairs(X, texts, training[places], **metadata)
         if validation is None:
             return pairs, None, texts
@@ -192,8 +192,9 @@ class NetEmbedder(NetTrainer, TwoViewEmbedder):
         """Return the dataset of items and the row of each."""
         return Pairs(X, self._transform_items(items), rows, groups, self._take_items)
 
-    def _split(self, rows, groups):
+    def _split(self, rows, metadata):
         """Split rows, groups together, into training and validation."""
+        groups = metadata["groups"][rows]
         if len(np.unique(groups)) < 2:
             raise ValueError(
                 "early_stopping=True holds out whole groups, but all rows are of one "
@@ -212,6 +213,10 @@ class NetEmbedder(NetTrainer, TwoViewEmbedder):
                 "more samples or another validation_fraction."
             )
         return rows[training], rows[validation]
+
+    def _fit_items(self, items, rows):
+        """Learn from the training items, and the row of each, how to read any."""
+        self._fit_y_transformer(items)
 
     def _fit_y_transformer(self, items):
         transformer = self.y_transformer

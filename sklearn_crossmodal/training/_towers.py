@@ -14,7 +14,13 @@ INITS = {
 
 
 def feed_forward(
-    sizes, activation, dropout, output_activation=None, *, batch_norm=False
+    sizes,
+    activation,
+    dropout,
+    output_activation=None,
+    *,
+    batch_norm=False,
+    bias=True,
 ):
     """Return linear layers of these sizes, each behind a dropout.
 
@@ -30,6 +36,8 @@ def feed_forward(
         Behind the last layer; None leaves it linear.
     batch_norm : bool, default=False
         Whether hidden layers are normalised over the batch.
+    bias : bool, default=True
+        Whether layers have biases.
 
     Returns
     -------
@@ -37,10 +45,10 @@ def feed_forward(
     """
     layers = []
     for n_in, n_out in zip(sizes, sizes[1:-1], strict=False):
-        layers += [nn.Dropout(dropout), nn.Linear(n_in, n_out)]
+        layers += [nn.Dropout(dropout), nn.Linear(n_in, n_out, bias)]
         layers += [nn.BatchNorm1d(n_out)] if batch_norm else []
         layers.append(ACTIVATIONS[activation]())
-    tower = nn.Sequential(*layers, nn.Dropout(dropout), nn.Linear(*sizes[-2:]))
+    tower = nn.Sequential(*layers, nn.Dropout(dropout), nn.Linear(*sizes[-2:], bias))
     if output_activation is not None:
         tower.append(ACTIVATIONS[output_activation]())
     return tower

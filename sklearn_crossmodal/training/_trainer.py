@@ -66,8 +66,8 @@ class NetTrainer(NetHolderMixin, metaclass=ABCMeta):
     def _initialize_module(self, module, *views):
         """Change a fresh module's weights, to start from given vectors for instance."""
 
-    def _own_callbacks(self):
-        """Return the skorch callbacks of the method."""
+    def _own_callbacks(self, dataset):
+        """Return the skorch callbacks of the method, for training on this dataset."""
         return []
 
     def _stages(self):
@@ -102,7 +102,7 @@ class NetTrainer(NetHolderMixin, metaclass=ABCMeta):
                 schedule=schedule,
                 lr=stage.lr,
                 max_grad_norm=self.max_grad_norm,
-                own_callbacks=self._own_callbacks(),
+                own_callbacks=self._own_callbacks(dataset),
                 callbacks=callbacks,
                 validation_score=validation_score,
                 patience=self.n_iter_no_change,

@@ -62,6 +62,15 @@ def _several_texts(chosen, hot, rng):
     return rows
 
 
+def _tags(chosen, hot, rng):
+    """Return one to three of the words, in any order."""
+    rows = []
+    for row in chosen:
+        words = [WORDS[i][j] for i, j in enumerate(row)]
+        rows.append([words[i] for i in rng.permutation(3)[: 1 + rng.randint(3)]])
+    return rows
+
+
 def _tokens(chosen, hot, rng):
     """Ids from 2, as 0 is padding and 1 unknown; the last column is often padding."""
     starts = 2 + np.cumsum([0, *map(len, WORDS[:-1])])
@@ -91,6 +100,7 @@ def _noisy_bags(centres, rng):
 _SECOND_VIEWS = {
     "texts": _texts,
     "several_texts": _several_texts,
+    "tags": _tags,
     "tokens": _tokens,
     "vectors": _vectors,
     "bags": _bags,

@@ -210,7 +210,7 @@ def check_score(name, estimator_orig, make_data):
 
     It equals ``make_retrieval_scorer("mrr")``, does not depend on the order of the
     pairs, and `groups` says which rows are right answers for each other. Where none are
-    given, every row is its own, or of word images, those of one word are a group.
+    given, every row is its own, or those of the same text are a group.
     """
     estimator, X, y = fitted(estimator_orig, make_data)
     score = estimator.score(X, y)
@@ -246,8 +246,9 @@ def check_score(name, estimator_orig, make_data):
 def _default_groups(X, y):
     """Yield the groups that may be meant where none are given."""
     yield np.arange(len(X))
-    if kind_of(X) == "images" and kind_of(y) == "texts":
-        yield y
+    if "texts" in kind_of(y):
+        texts = [row if isinstance(row, str) else "\n".join(row) for row in y]
+        yield np.unique(texts, return_inverse=True)[1]
 
 
 def check_groups(name, estimator_orig, make_data):

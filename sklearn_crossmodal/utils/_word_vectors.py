@@ -33,7 +33,7 @@ def skip_gram_table(sequences, n_tokens, size, seed):
     texts = [[str(id_) for id_ in sequence] for sequence in sequences]
     if not any(texts):
         return np.zeros((n_tokens, size), dtype=np.float32)
-    with _quiet_gensim():
+    with quiet_gensim():
         model = Word2Vec(
             texts, vector_size=size, sg=1, min_count=1, epochs=10, workers=1, seed=seed
         )
@@ -81,7 +81,7 @@ def vector_table(vectors, words, size, *, scale=None):
 
 
 @contextmanager
-def _quiet_gensim():
+def quiet_gensim():
     """Keep gensim from logging that one-word captions teach it little: it is known."""
     logger = logging.getLogger("gensim")
     level = logger.level

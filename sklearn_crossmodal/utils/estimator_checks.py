@@ -271,8 +271,8 @@ def check_two_view_estimator(
     estimator : estimator instance
         Unfitted; it is cloned and never changed. Give it a small model: it is fitted
         some hundred times, mostly on 40 rows. `n_components` must be at least 3.
-    make_data : {"vectors", "tokens", "texts", "several_texts", "bags", "bag_pairs", \
-            "word_images"} or callable, default="vectors"
+    make_data : {"vectors", "tokens", "texts", "several_texts", "tags", "bags", \
+            "bag_pairs", "word_images"} or callable, default="vectors"
         The kind of second view that the estimator takes, with a first view `X` that is
         a 2-D array of floats:
 
@@ -280,6 +280,7 @@ def check_two_view_estimator(
         - ``"tokens"``: 2-D array of non-negative integers, 0 being padding;
         - ``"texts"``: list of str;
         - ``"several_texts"``: list of lists of str of different lengths;
+        - ``"tags"``: the same, of few distinct words;
         - ``"bags"``: list of 2-D arrays of different lengths.
 
         ``"bag_pairs"`` has bags in both views: `X` too is a list of 2-D arrays. A row

@@ -1,0 +1,247 @@
+r"""Losses that place the projections of images among the vectors of words.
+
+``x`` is the projection of an image, ``y`` the vector of its word (or the mean of those
+of its text), ``n`` the vectors of noise words, drawn for the batch.
+"""
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy, logsigmoid, normalize, relu
+
+from ._contrastive import PairwiseSigmoid
+from ._pairs import unit_length
+
+
+class NegativeSampling(nn.Module):
+    r"""Skip-gram's objective with the image for its centre.
+
+    .. math:: -\frac1{|P|}\sum_{p \in P} \log\sigma(v_p^\top x)
+              - k\,\mathbb{E}_n \log\sigma(-v_n^\top x)
+
+    where :math:`P` are the words of the image (Im2Vec, section "Positive association
+    with negative sampling regularization"). The expectation is the mean over the noise
+    words of the batch that are not the image's own.
+
+    Parameters
+    ----------
+    n_negatives : int, default=5
+        The weight :math:`k` of the noise.
+    """
+
+    def __init__(self, n_negatives=5):
+        super().__init__()
+        self.n_negatives = n_negatives
+
+    def forward(self, batch, targets):
+        """Return the mean over the images of a batch.
+
+        Parameters
+        ----------
+        batch : dict of tensors
+            ``x`` of shape (n, d), ``words`` (n, w, d), ``is_word`` (n, w) and ``noise``
+            (k, d).
+        targets : dict of tensors
+            ``noise_is_true`` of shape (n, k).
+
+        Returns
+        -------
+        loss : tensor, a scalar
+        """
+        return negative_sampling(
+            batch["x"],
+            batch["words"],
+            batch["is_word"],
+            batch["noise"],
+            targets["noise_is_true"],
+            self.n_negatives,
+        )
+
+
+def negative_sampling(x, positives, is_positive, noise, excluded, n_negatives):
+    """Return the mean negative-sampling loss of rows with several positives each."""
+    toward = _masked_mean(logsigmoid((positives @ x[:, :, None])[..., 0]), is_positive)
+    away = _masked_mean(logsigmoid(-x @ noise.T), ~excluded)
+    return -(toward + n_negatives * away * is_positive.any(dim=1)).mean()
+
+
+def _masked_mean(values, mask):
+    return (values * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+
+
+class SquaredError(nn.Module):
+    r"""Squared Euclidean distance to the vector of the word.
+
+    .. math:: \lVert x - y \rVert^2
+
+    The baseline of Luo (2018), section 3.2.
+    """
+
+    def forward(self, batch, targets):
+        """Return the mean over the images of a batch."""
+        return (batch["x"] - batch["y"]).square().sum(dim=1).mean()
+
+
+class CosineError(nn.Module):
+    r"""One minus the cosine with the vector of the word: :math:`1 - \cos(x, y)`."""
+
+    def forward(self, batch, targets):
+        """Return the mean over the images of a batch."""
+        x, y = unit_length(batch["x"]), unit_length(batch["y"])
+        return (1 - (x * y).sum(dim=1)).mean()
+
+
+class WordSigmoid(PairwiseSigmoid):
+    r"""Sigmoid loss over all pairs of the batch, and of its images with noise words.
+
+    .. math:: -\sum_j \log\sigma\left(z_{ij}\,(t\,\cos(x_i, y_j) + b)\right)
+
+    where :math:`z_{ij}` is 1 for words of the image and -1 for others, with learned
+    scale and bias (SigLIP: Zhai et al. 2023).
+
+    Parameters
+    ----------
+    temperature : float, default=0.1
+        Initial ``1 / t``.
+    bias : float, default=-5.0
+        Initial bias ``b``: at the start most pairs are negatives.
+    """
+
+    def __init__(self, temperature=0.1, bias=-5.0):
+        super().__init__(temperature, bias)
+
+    def forward(self, batch, targets):
+        """Return the mean over the images of a batch."""
+        words = unit_length(torch.cat([batch["y"], batch["noise"]]))
+        s = unit_length(batch["x"]) @ words.T
+        return self._losses(s, _are_true(targets)).mean()
+
+
+class WordSoftmax(nn.Module):
+    r"""Softmax cross-entropy among the words of the batch and noise words.
+
+    .. math:: -\log\frac{e^{x_i^\top y_i}}{\sum_j e^{x_i^\top y_j}}
+
+    where other words that are the image's own are left out of the sum: multinomial
+    logistic regression with the vectors of words for the weights of classes. Inner
+    products, not cosines: a weight decay of the projection then bounds how much it
+    trusts its features.
+    """
+
+    def forward(self, batch, targets):
+        """Return the mean over the images of a batch."""
+        logits = batch["x"] @ torch.cat([batch["y"], batch["noise"]]).T
+        others = _are_true(targets)
+        own = torch.arange(len(logits), device=logits.device)
+        others[own, own] = False
+        return cross_entropy(logits.masked_fill(others, -torch.inf), own)
+
+
+def _are_true(targets):
+    """Return which words of the batch, and which of the noise, are true of images."""
+    return torch.cat([targets["same"], targets["noise_is_true"]], dim=1)
+
+
+class ContextNegativeSampling(nn.Module):
+    r"""Negative sampling of the words around the image's word in a text.
+
+    The image is one more centre word: see `NegativeSampling`, with :math:`P` the
+    context of one occurrence of its word, and output vectors.
+
+    Parameters
+    ----------
+    n_negatives : int, default=5
+        The weight of the noise.
+    """
+
+    def __init__(self, n_negatives=5):
+        super().__init__()
+        self.n_negatives = n_negatives
+
+    def forward(self, batch, targets):
+        """Return the mean over the images of a batch."""
+        excluded = torch.zeros(
+            len(batch["x"]),
+            len(batch["context_noise"]),
+            dtype=torch.bool,
+            device=batch["x"].device,
+        )
+        return negative_sampling(
+            batch["x"],
+            batch["contexts"],
+            batch["is_context"],
+            batch["context_noise"],
+            excluded,
+            self.n_negatives,
+        )
+
+
+class ContextHinge(nn.Module):
+    r"""Margin loss between context words and noise.
+
+    .. math:: \max(0, m - \lambda E(x, c) + E(x, n))
+
+    for each context word :math:`c` of one occurrence of the image's word and noise
+    words :math:`n`, with the inner product or the cosine for :math:`E` (Luo 2018,
+    equation 2).
+
+    Parameters
+    ----------
+    margin : float, default=1.0
+        The margin :math:`m`.
+    positive_weight : float, default=1.0
+        The weight :math:`\lambda`.
+    positive_weight_mode : {"none", "scale", "printed"}, default="none"
+        ``"printed"`` is the formula above. With :math:`\lambda > 1` it is zero where
+        all vectors are one, of a squared length from :math:`m/(\lambda - 1)`:
+        embeddings collapse. ``"scale"`` multiplies the ordinary hinge by the weight;
+        ``"none"`` is the ordinary hinge.
+    energy : {"dot", "cosine"}, default="dot"
+        The similarity :math:`E`.
+    n_negatives : int, default=5
+        Weight of the noise words, of which the mean is taken.
+    """
+
+    def __init__(
+        self,
+        margin=1.0,
+        positive_weight=1.0,
+        positive_weight_mode="none",
+        energy="dot",
+        n_negatives=5,
+    ):
+        super().__init__()
+        self.margin = margin
+        self.inside = positive_weight if positive_weight_mode == "printed" else 1.0
+        self.outside = positive_weight if positive_weight_mode == "scale" else 1.0
+        self.energy = energy
+        self.n_negatives = n_negatives
+
+    def forward(self, batch, targets):
+        """Return the mean over the images of a batch."""
+        x, contexts, noise = batch["x"], batch["contexts"], batch["context_noise"]
+        if self.energy == "cosine":
+            x, noise = unit_length(x), unit_length(noise)
+            contexts = normalize(contexts, dim=2, eps=1e-6)
+        positive = (contexts @ x[:, :, None])[..., 0]
+        violations = relu(
+            self.margin - self.inside * positive[..., None] + (x @ noise.T)[:, None]
+        )
+        losses = violations.mean(dim=2)
+        return (
+            self.outside
+            * self.n_negatives
+            * _masked_mean(losses, batch["is_context"]).mean()
+        )
+
+
+# Of an image and its word ...
+IMAGE_LOSSES = {
+    "negative_sampling": NegativeSampling,
+    "squared_error": SquaredError,
+    "cosine": CosineError,
+    "sigmoid": WordSigmoid,
+    "softmax": WordSoftmax,
+}
+
+# ... and of an image and the context of its word.
+CONTEXT_LOSSES = {"logistic": ContextNegativeSampling, "hinge": ContextHinge}
