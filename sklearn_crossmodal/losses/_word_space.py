@@ -180,9 +180,9 @@ class ContextHinge(nn.Module):
 
     .. math:: \max(0, m - \lambda E(x, c) + E(x, n))
 
-    for each context word :math:`c` of one occurrence of the image's word and noise
-    words :math:`n`, with the inner product or the cosine for :math:`E` (Luo 2018,
-    equation 2).
+    in the mean over the context words :math:`c` of one occurrence of the image's word,
+    and over noise words :math:`n`, with the inner product or the cosine for :math:`E`
+    (Luo 2018, equation 2).
 
     Parameters
     ----------
@@ -197,8 +197,6 @@ class ContextHinge(nn.Module):
         ``"none"`` is the ordinary hinge.
     energy : {"dot", "cosine"}, default="dot"
         The similarity :math:`E`.
-    n_negatives : int, default=5
-        Weight of the noise words, of which the mean is taken.
     """
 
     def __init__(
@@ -207,14 +205,12 @@ class ContextHinge(nn.Module):
         positive_weight=1.0,
         positive_weight_mode="none",
         energy="dot",
-        n_negatives=5,
     ):
         super().__init__()
         self.margin = margin
         self.inside = positive_weight if positive_weight_mode == "printed" else 1.0
         self.outside = positive_weight if positive_weight_mode == "scale" else 1.0
         self.energy = energy
-        self.n_negatives = n_negatives
 
     def forward(self, batch, targets):
         """Return the mean over the images of a batch."""
@@ -226,12 +222,8 @@ class ContextHinge(nn.Module):
         violations = relu(
             self.margin - self.inside * positive[..., None] + (x @ noise.T)[:, None]
         )
-        losses = violations.mean(dim=2)
-        return (
-            self.outside
-            * self.n_negatives
-            * _masked_mean(losses, batch["is_context"]).mean()
-        )
+        losses = _masked_mean(violations.mean(dim=2), batch["is_context"])
+        return self.outside * losses.mean()
 
 
 # Of an image and its word ...
