@@ -3,17 +3,15 @@
 import warnings
 from numbers import Real
 
-import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from .losses._word_space import CONTEXT_LOSSES, IMAGE_LOSSES
 from .utils._sklearn import Interval, StrOptions, fit_context
 from .word_space._embedder import WordSpaceEmbedder
 from .word_space._text import WordLoss
-from .word_space._tower import mean_cosine
 
-# From this mean cosine on, words tell hardly anything apart, unless they started so.
-_COLLAPSED, _RISEN = 0.9, 0.05
+# From this mean cosine on, words tell hardly anything apart.
+_COLLAPSED = 0.9
 
 
 class ImageEnhancedSkipGram(WordSpaceEmbedder):
@@ -153,8 +151,6 @@ class ImageEnhancedSkipGram(WordSpaceEmbedder):
         The words, and the row of each.
     word_counts_ : ndarray of shape (n_words,), dtype int64
         How often each occurs in the text, where that is known; else 1.
-    initial_word_cosine_ : float
-        The mean cosine of two words before images came in.
     projection_scale_ : float
         What brings projections to the mean length of the words that they are of.
     label_dtype_ : dtype
@@ -179,7 +175,8 @@ class ImageEnhancedSkipGram(WordSpaceEmbedder):
     Warns
     -----
     ConvergenceWarning
-        If the mean cosine of two words has risen above 0.9: they have collapsed.
+        If with ``positive_weight_mode="printed"`` the mean cosine of two words is above
+        0.9 in the end: they have collapsed.
     UserWarning
         If texts of `y` have no word with a vector: their images are left out.
 
@@ -386,14 +383,10 @@ class ImageEnhancedSkipGram(WordSpaceEmbedder):
             n_negatives=self.n_negatives,
         )
 
-    def _fit_items(self, items, rows):
-        super()._fit_items(items, rows)
-        self.initial_word_cosine_ = mean_cosine(torch.from_numpy(self.word_table_))
-
     def _conclude(self, items, pairs):
         super()._conclude(items, pairs)
         cosine = self.history_[-1]["word_cosine"]
-        if cosine > max(_COLLAPSED, self.initial_word_cosine_ + _RISEN):
+        if cosine > _COLLAPSED and self.positive_weight_mode == "printed":
             warnings.warn(
                 f"The word vectors have collapsed: the mean cosine of two words is "
                 f"{cosine:.2f}. positive_weight_mode='printed' has no loss where all "

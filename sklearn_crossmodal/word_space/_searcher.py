@@ -1,0 +1,174 @@
+"""Words for images, images for words, and sums and differences of both."""
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ..training import NetEmbedder
+from ..training._engine import embed
+from ..training._pairs import take_features
+from ..utils._containers import flatten_items
+from ..utils._top_k import top_k
+from ._search import mix, nearest_words, unit_rows
+from ._vectors import keyed_vectors
+
+
+class WordSearcher(NetEmbedder):
+    """Base class of estimators whose second view is the words of a vocabulary."""
+
+    @property
+    def word_vectors_(self):
+        """The word space: gensim `KeyedVectors`, on the memory of the net."""
+        check_is_fitted(self)
+        return keyed_vectors(self.vocabulary_, self.word_counts_, self._table())
+
+    def predict(self, X, words=None):
+        """Return the nearest word for each image.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Image features.
+        words : list of str, default=None
+            Words to choose from; the whole vocabulary by default.
+
+        Returns
+        -------
+        nearest : ndarray of shape (n_samples,)
+            The word of the highest cosine, as an object; a number, if the vocabulary is
+            that of a `y` of numbers.
+        """
+        ranked, _ = self.rank(X, words, n=1)
+        nearest = [row[0] for row in ranked]
+        return np.array(nearest, dtype=object).astype(self.label_dtype_)
+
+    def rank(self, X, words=None, n=10):
+        """Return the nearest words for each image, with their cosines.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Image features.
+        words : list of str, default=None
+            Words to choose from; the whole vocabulary by default.
+        n : int, default=10
+            How many to return; all, when there are fewer.
+
+        Returns
+        -------
+        ranked : list of lists of str
+            For each image the words, nearest first.
+        scores : ndarray of shape (n_samples, n), dtype float32
+            Their cosines.
+        """
+        X_embedded = np.asarray(self.transform(X))
+        if words is None:
+            words, gallery = list(self.vocabulary_), unit_rows(self._table())
+        else:
+            words, _ = flatten_items(words, name="words")
+            gallery = np.asarray(self.transform_y(words))
+        best, scores = top_k(X_embedded, gallery, check_n(n))
+        return [[words[i] for i in row] for row in best], scores
+
+    def search(self, words, X, n=10):
+        """Return the nearest images for each word, with their cosines.
+
+        Parameters
+        ----------
+        words : list of str or list of lists of str
+            What to look for; several words of one entry are their mean.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features of the images to search.
+        n : int, default=10
+            How many to return; all, when there are fewer.
+
+        Returns
+        -------
+        indices : ndarray of shape (n_words, n), dtype int64
+            Rows of `X`, best first.
+        scores : ndarray of shape (n_words, n), dtype float32
+            Their cosines.
+        """
+        queries = np.asarray(self.transform_y(words))
+        return top_k(queries, np.asarray(self.transform(X)), check_n(n))
+
+    def most_similar(self, positive=(), negative=(), topn=10):
+        r"""Return the words nearest to a sum and difference of words and images.
+
+        .. math:: \sum_{p} v_p - \sum_{n} v_n
+
+        of vectors as they are, before anything is normalised; an image is its
+        projection, brought to the mean length of the words that it was trained on.
+        "king is to man as queen is to woman" is
+        ``most_similar(["king", "woman"], ["man"])``. Words that were given are not
+        answers.
+
+        Parameters
+        ----------
+        positive, negative : str, array-like of shape (n_features,), or list of them
+            Words and rows of image features, in any mixture.
+        topn : int, default=10
+            How many words to return.
+
+        Returns
+        -------
+        nearest : list of tuples (str, float)
+            Words and their cosines, nearest first.
+
+        Raises
+        ------
+        KeyError
+            If a word has no vector.
+        ValueError
+            If nothing was given, or it cancels to zero.
+        """
+        check_is_fitted(self)
+        table = self._table()
+        query, given = mix(
+            positive, negative, table, self.vocabulary_, self._project_to_scale
+        )
+        return nearest_words(query, table, self.vocabulary_, given, check_n(topn))
+
+    def _project_to_scale(self, X):
+        X = self._check_X(X, reset=False)
+        return self._project(X) * self.projection_scale_
+
+    def _project(self, X, rows=None):
+        return embed(self.net_, self.net_.module_.image, X, take_features, rows)
+
+    def _table(self):
+        return self.net_.module_.words.cpu().numpy()
+
+    def transform_y(self, y):
+        """Embed the second view.
+
+        Parameters
+        ----------
+        y : list of str or list of lists of str
+            Words.
+
+        Returns
+        -------
+        embedded : ndarray of shape (n_samples, n_components), dtype float32
+            The vector of the word of each row, or the mean of the vectors of its words,
+            of unit length; zero, with a warning, where no word has a vector.
+        """
+        embedded = super().transform_y(y)
+        zero = ~np.asarray(embedded).any(axis=1)
+        if zero.any():
+            warnings.warn(
+                f"{zero.sum()} of {len(zero)} rows of y have no word with a vector, the"
+                f" first is row {zero.argmax()}: they become zero.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return embedded
+
+
+def check_n(n):
+    """Return how many answers are wanted, or say that it is no number of them."""
+    if not isinstance(n, Integral) or n < 1:
+        raise ValueError(f"n must be an integer of at least 1; got {n!r}.")
+    return int(n)
