@@ -239,7 +239,7 @@ class WordSpaceEmbedder(WordSearcher):
             keep=keep_probabilities(dataset.text.counts, self.sample),
             noise=self.word_counts_.astype(float) ** self.noise_power,
             word_loss=self._word_loss(),
-            frozen=frozen.numpy(),
+            frozen=frozen.numpy() if self.anchored_words else None,
             kernel=self.kernel,
             n_threads=n_threads(self.n_jobs),
         )
