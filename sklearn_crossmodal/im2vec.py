@@ -1,6 +1,6 @@
 """Im2VecProjector: images among the vectors of words."""
 
-from .losses._word_space import IMAGE_LOSSES
+from .losses._word_space import IMAGE_WORD_LOSSES
 from .utils._sklearn import StrOptions
 from .word_space._embedder import WordSpaceEmbedder, ids_of
 from .word_space._search import unit_rows
@@ -231,14 +231,14 @@ class Im2VecProjector(WordSpaceEmbedder):
 
     _parameter_constraints: dict = {
         **WordSpaceEmbedder._parameter_constraints,
-        "loss": [StrOptions(set(IMAGE_LOSSES))],
+        "loss": [StrOptions(set(IMAGE_WORD_LOSSES))],
         "center": ["boolean"],
         "add_outputs": ["boolean"],
         "joint": ["boolean"],
         "targets": [StrOptions({"words", "outputs"})],
     }
 
-    _losses = IMAGE_LOSSES
+    _losses = IMAGE_WORD_LOSSES
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ from numbers import Real
 
 from sklearn.exceptions import ConvergenceWarning
 
-from .losses._word_space import CONTEXT_LOSSES, IMAGE_LOSSES
+from .losses._word_space import CONTEXT_LOSSES, IMAGE_WORD_LOSSES
 from .utils._sklearn import Interval, StrOptions, fit_context
 from .word_space._embedder import WordSpaceEmbedder
 from .word_space._text import WordLoss
@@ -233,7 +233,7 @@ class ImageEnhancedSkipGram(WordSpaceEmbedder):
 
     _parameter_constraints: dict = {
         **WordSpaceEmbedder._parameter_constraints,
-        "loss": [StrOptions(set(IMAGE_LOSSES) | set(CONTEXT_LOSSES))],
+        "loss": [StrOptions(set(IMAGE_WORD_LOSSES) | set(CONTEXT_LOSSES))],
         "word_loss": [StrOptions({"logistic", "hinge"})],
         "energy": [StrOptions({"dot", "cosine"})],
         "margin": [Interval(Real, 0, None, closed="neither")],
@@ -241,7 +241,7 @@ class ImageEnhancedSkipGram(WordSpaceEmbedder):
         "positive_weight_mode": [StrOptions({"none", "scale", "printed"})],
     }
 
-    _losses = {**IMAGE_LOSSES, **CONTEXT_LOSSES}
+    _losses = {**IMAGE_WORD_LOSSES, **CONTEXT_LOSSES}
     _trains_words = True
 
     def __init__(

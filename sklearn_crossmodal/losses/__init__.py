@@ -16,16 +16,33 @@ from ._strings import (
     RelativeEditError,
     SquaredEditError,
 )
+from ._word_space import (
+    CONTEXT_LOSSES,
+    IMAGE_WORD_LOSSES,
+    ContextHinge,
+    ContextNegativeSampling,
+    CosineError,
+    NegativeSampling,
+    SquaredError,
+    WordSigmoid,
+    WordSoftmax,
+)
 
 __all__ = [
+    "CONTEXT_LOSSES",
     "CONTRASTIVE_LOSSES",
     "EDIT_DISTANCE_LOSSES",
+    "IMAGE_WORD_LOSSES",
     "MILNCE",
     "PAIR_LOSSES",
+    "ContextHinge",
+    "ContextNegativeSampling",
     "CosCos2",
+    "CosineError",
     "CosineMargin",
     "HardestNegative",
     "InfoNCE",
+    "NegativeSampling",
     "PairInfoNCE",
     "PairwiseSigmoid",
     "PoissonEditError",
@@ -33,5 +50,8 @@ __all__ = [
     "RelativeEditError",
     "SemiHardNegative",
     "SquaredEditError",
+    "SquaredError",
     "SumOfViolations",
+    "WordSigmoid",
+    "WordSoftmax",
 ]

@@ -8,11 +8,43 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, logsigmoid, normalize, relu
 
-from ._contrastive import PairwiseSigmoid
 from ._pairs import unit_length
+from ._scale import log_scale_parameter
 
 
-class NegativeSampling(nn.Module):
+class _ImageLoss(nn.Module):
+    """Return the mean over the images of a batch of what a subclass makes of each."""
+
+    def __init__(self):  # that of torch takes anything
+        super().__init__()
+
+    def forward(self, batch, targets):
+        """Return the loss of a batch.
+
+        Parameters
+        ----------
+        batch : dict of tensors
+            Projections of images, ``"x"`` of shape (n, d). Of words, ``"y"`` (n, d),
+            ``"words"`` (n, w, d) with ``"is_word"`` (n, w), and ``"noise"`` (k, d);
+            or of contexts, ``"contexts"`` (n, c, d) with ``"is_context"`` (n, c), and
+            ``"context_noise"`` (k, d).
+        targets : dict of tensors
+            Which texts of the batch are true of each image, ``"same"`` (n, n), and
+            which noise words, ``"noise_is_true"`` (n, k).
+
+        Returns
+        -------
+        loss : tensor
+            A scalar.
+        """
+        return self._losses(batch, targets).mean()
+
+    def _losses(self, batch, targets):
+        """Return one loss for each image."""
+        raise NotImplementedError
+
+
+class NegativeSampling(_ImageLoss):
     r"""Skip-gram's objective with the image for its centre.
 
     .. math:: -\frac1{|P|}\sum_{p \in P} \log\sigma(v_p^\top x)
@@ -32,21 +64,7 @@ class NegativeSampling(nn.Module):
         super().__init__()
         self.n_negatives = n_negatives
 
-    def forward(self, batch, targets):
-        """Return the mean over the images of a batch.
-
-        Parameters
-        ----------
-        batch : dict of tensors
-            ``x`` of shape (n, d), ``words`` (n, w, d), ``is_word`` (n, w) and ``noise``
-            (k, d).
-        targets : dict of tensors
-            ``noise_is_true`` of shape (n, k).
-
-        Returns
-        -------
-        loss : tensor, a scalar
-        """
+    def _losses(self, batch, targets):
         return negative_sampling(
             batch["x"],
             batch["words"],
@@ -58,17 +76,17 @@ class NegativeSampling(nn.Module):
 
 
 def negative_sampling(x, positives, is_positive, noise, excluded, n_negatives):
-    """Return the mean negative-sampling loss of rows with several positives each."""
+    """Return the negative-sampling loss of rows with several positives each."""
     toward = _masked_mean(logsigmoid((positives @ x[:, :, None])[..., 0]), is_positive)
     away = _masked_mean(logsigmoid(-x @ noise.T), ~excluded)
-    return -(toward + n_negatives * away * is_positive.any(dim=1)).mean()
+    return -(toward + n_negatives * away * is_positive.any(dim=1))
 
 
 def _masked_mean(values, mask):
     return (values * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
 
 
-class SquaredError(nn.Module):
+class SquaredError(_ImageLoss):
     r"""Squared Euclidean distance to the vector of the word.
 
     .. math:: \lVert x - y \rVert^2
@@ -76,21 +94,19 @@ class SquaredError(nn.Module):
     The baseline of Luo (2018), section 3.2.
     """
 
-    def forward(self, batch, targets):
-        """Return the mean over the images of a batch."""
-        return (batch["x"] - batch["y"]).square().sum(dim=1).mean()
+    def _losses(self, batch, targets):
+        return (batch["x"] - batch["y"]).square().sum(dim=1)
 
 
-class CosineError(nn.Module):
+class CosineError(_ImageLoss):
     r"""One minus the cosine with the vector of the word: :math:`1 - \cos(x, y)`."""
 
-    def forward(self, batch, targets):
-        """Return the mean over the images of a batch."""
+    def _losses(self, batch, targets):
         x, y = unit_length(batch["x"]), unit_length(batch["y"])
-        return (1 - (x * y).sum(dim=1)).mean()
+        return 1 - (x * y).sum(dim=1)
 
 
-class WordSigmoid(PairwiseSigmoid):
+class WordSigmoid(_ImageLoss):
     r"""Sigmoid loss over all pairs of the batch, and of its images with noise words.
 
     .. math:: -\sum_j \log\sigma\left(z_{ij}\,(t\,\cos(x_i, y_j) + b)\right)
@@ -107,16 +123,18 @@ class WordSigmoid(PairwiseSigmoid):
     """
 
     def __init__(self, temperature=0.1, bias=-5.0):
-        super().__init__(temperature, bias)
+        super().__init__()
+        self.log_scale = log_scale_parameter(temperature)
+        self.bias = nn.Parameter(torch.tensor(float(bias)))
 
-    def forward(self, batch, targets):
-        """Return the mean over the images of a batch."""
+    def _losses(self, batch, targets):
         words = unit_length(torch.cat([batch["y"], batch["noise"]]))
-        s = unit_length(batch["x"]) @ words.T
-        return self._losses(s, _are_true(targets)).mean()
+        logits = unit_length(batch["x"]) @ words.T * self.log_scale.exp() + self.bias
+        signed = torch.where(_are_true(targets), logits, -logits)
+        return -logsigmoid(signed).sum(dim=1)
 
 
-class WordSoftmax(nn.Module):
+class WordSoftmax(_ImageLoss):
     r"""Softmax cross-entropy among the words of the batch and noise words.
 
     .. math:: -\log\frac{e^{x_i^\top y_i}}{\sum_j e^{x_i^\top y_j}}
@@ -127,13 +145,13 @@ class WordSoftmax(nn.Module):
     trusts its features.
     """
 
-    def forward(self, batch, targets):
-        """Return the mean over the images of a batch."""
+    def _losses(self, batch, targets):
         logits = batch["x"] @ torch.cat([batch["y"], batch["noise"]]).T
         others = _are_true(targets)
         own = torch.arange(len(logits), device=logits.device)
         others[own, own] = False
-        return cross_entropy(logits.masked_fill(others, -torch.inf), own)
+        logits = logits.masked_fill(others, -torch.inf)
+        return cross_entropy(logits, own, reduction="none")
 
 
 def _are_true(targets):
@@ -141,7 +159,7 @@ def _are_true(targets):
     return torch.cat([targets["same"], targets["noise_is_true"]], dim=1)
 
 
-class ContextNegativeSampling(nn.Module):
+class ContextNegativeSampling(_ImageLoss):
     r"""Negative sampling of the words around the image's word in a text.
 
     The image is one more centre word: see `NegativeSampling`, with :math:`P` the
@@ -157,8 +175,7 @@ class ContextNegativeSampling(nn.Module):
         super().__init__()
         self.n_negatives = n_negatives
 
-    def forward(self, batch, targets):
-        """Return the mean over the images of a batch."""
+    def _losses(self, batch, targets):
         excluded = torch.zeros(
             len(batch["x"]),
             len(batch["context_noise"]),
@@ -175,7 +192,7 @@ class ContextNegativeSampling(nn.Module):
         )
 
 
-class ContextHinge(nn.Module):
+class ContextHinge(_ImageLoss):
     r"""Margin loss between context words and noise.
 
     .. math:: \max(0, m - \lambda E(x, c) + E(x, n))
@@ -212,8 +229,7 @@ class ContextHinge(nn.Module):
         self.outside = positive_weight if positive_weight_mode == "scale" else 1.0
         self.energy = energy
 
-    def forward(self, batch, targets):
-        """Return the mean over the images of a batch."""
+    def _losses(self, batch, targets):
         x, contexts, noise = batch["x"], batch["contexts"], batch["context_noise"]
         if self.energy == "cosine":
             x, noise = unit_length(x), unit_length(noise)
@@ -223,11 +239,11 @@ class ContextHinge(nn.Module):
             self.margin - self.inside * positive[..., None] + (x @ noise.T)[:, None]
         )
         losses = _masked_mean(violations.mean(dim=2), batch["is_context"])
-        return self.outside * losses.mean()
+        return self.outside * losses
 
 
 # Of an image and its word ...
-IMAGE_LOSSES = {
+IMAGE_WORD_LOSSES = {
     "negative_sampling": NegativeSampling,
     "squared_error": SquaredError,
     "cosine": CosineError,

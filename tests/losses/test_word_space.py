@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sklearn_crossmodal.losses._word_space import (
     CONTEXT_LOSSES,
-    IMAGE_LOSSES,
+    IMAGE_WORD_LOSSES,
     ContextHinge,
     ContextNegativeSampling,
     CosineError,
@@ -162,7 +162,7 @@ def slow_hinge(batch, m, weight, mode, energy):
 
 
 @by_seed
-@pytest.mark.parametrize("name", list(IMAGE_LOSSES))
+@pytest.mark.parametrize("name", list(IMAGE_WORD_LOSSES))
 def test_losses_of_images_equal_loops_over_their_formulas(name, seed):
     batch = make_batch(seed)
     # A learned scale is a float32 parameter.
@@ -521,4 +521,4 @@ def test_the_order_of_images_and_of_noise_does_not_matter(name, order, noise_ord
 
 def test_all_losses_are_tested():
     tested = {name.split(",")[0] for name in MAKE}
-    assert tested == set(IMAGE_LOSSES) | set(CONTEXT_LOSSES)
+    assert tested == set(IMAGE_WORD_LOSSES) | set(CONTEXT_LOSSES)
