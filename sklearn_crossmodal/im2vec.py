@@ -60,8 +60,9 @@ class Im2VecProjector(WordSpaceEmbedder):
         vectors as they are. Not with `joint`.
     add_outputs : bool, default=True
         Whether the context vectors of words are added to their vectors, where they are
-        known: words that occur together come nearer (Levy et al. 2015, section 3.3).
-        Not with `joint`.
+        known, which a `Word2Vec` has and `KeyedVectors` have not: words that occur
+        together come nearer (Levy et al. 2015, section 3.3). Text of less than millions
+        of words is better without. Not with `joint`.
     joint : bool, default=False
         Whether word vectors and context vectors are trained too: on images by the loss,
         and between batches of images on text by skip-gram with negative sampling.
@@ -149,8 +150,8 @@ class Im2VecProjector(WordSpaceEmbedder):
         Their vectors, unless `joint`.
     projection_scale_ : float
         What brings projections to the mean length of the words that they are of.
-    label_dtype_ : dtype
-        Type of what `predict` returns.
+    label_dtype_ : str
+        Type of what `predict` returns, as numpy writes it.
     net_ : skorch.NeuralNet
         Trained net; ``net_.module_`` holds the projection and the word vectors.
     y_transformer_ : transformer or None

@@ -86,7 +86,8 @@ class ImageEnhancedSkipGram(WordSpaceEmbedder):
     word_lr, image_word_lr : float, default=0.0025 and 0.005
         Learning rates of the vectors, for a pair of words of the text and for an image.
         0.025, the rate of word2vec, which starts from nothing, makes trained vectors
-        worse.
+        worse. Few words with many images each, ten say, need a smaller `image_word_lr`:
+        2e-4 keeps them among other words.
     image_passes : int, default=10
         Passes over the images in an epoch, which is one pass over the text.
     min_count : int, default=None
@@ -153,8 +154,8 @@ class ImageEnhancedSkipGram(WordSpaceEmbedder):
         How often each occurs in the text, where that is known; else 1.
     projection_scale_ : float
         What brings projections to the mean length of the words that they are of.
-    label_dtype_ : dtype
-        Type of what `predict` returns.
+    label_dtype_ : str
+        Type of what `predict` returns, as numpy writes it.
     net_ : skorch.NeuralNet
         Trained net; ``net_.module_`` holds the projection, and the vectors and context
         vectors of the words.
@@ -392,5 +393,5 @@ class ImageEnhancedSkipGram(WordSpaceEmbedder):
                 f"{cosine:.2f}. positive_weight_mode='printed' has no loss where all "
                 "vectors are one: use 'none' or 'scale', or lower learning rates.",
                 ConvergenceWarning,
-                stacklevel=7,
+                stacklevel=6,
             )

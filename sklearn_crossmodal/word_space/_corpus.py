@@ -9,6 +9,8 @@ import numpy as np
 # Sentences written at once: 4 MB of ids.
 _BLOCK_TOKENS = 1 << 20
 SENTENCE_END = -1
+# gensim's own bound: it would leave out the words beyond.
+_LONGEST_SENTENCE = 10_000
 
 
 def check_corpus(corpus):
@@ -76,7 +78,12 @@ class TextFiles:
         from gensim.models.word2vec import LineSentence
 
         for path in self.paths:
-            yield from LineSentence(path)
+            try:
+                yield from LineSentence(path, _LONGEST_SENTENCE)
+            except UnicodeDecodeError as error:
+                raise ValueError(
+                    f"The corpus file {path!r:.200} is not UTF-8: {error}."
+                ) from error
 
 
 class Sentences:
@@ -94,7 +101,9 @@ class Sentences:
     def __iter__(self):
         """Yield the sentences, as lists of str."""
         for i, sentence in enumerate(self.sentences):
-            if isinstance(sentence, str | bytes) or not isinstance(sentence, Iterable):
+            if isinstance(sentence, str | bytes | Iterator) or not isinstance(
+                sentence, Iterable
+            ):
                 raise TypeError(
                     f"Sentence {i} of corpus must be a list of str; got "
                     f"{sentence!r:.60} ({type(sentence).__name__}). Split it into "
@@ -103,7 +112,8 @@ class Sentences:
             words = list(sentence)
             if not set(map(type, words)) <= {str}:
                 words = [_as_str(word, i) for word in words]
-            yield words
+            for start in range(0, len(words), _LONGEST_SENTENCE):
+                yield words[start : start + _LONGEST_SENTENCE]
 
 
 def _as_str(word, i):

@@ -121,8 +121,8 @@ class WordSpaceEmbedder(WordSearcher):
         """Return the type of numbers that words stand for, if they are such numbers."""
         given = self.word_vectors is not None or self._text_source_ is not None
         if y is None or given or holds_text(as_rows(y)):
-            return np.dtype(object)
-        return np.asarray(read_bags(y).items).dtype
+            return np.dtype(object).str
+        return np.asarray(read_bags(y).items).dtype.str
 
     def _split(self, rows, metadata):
         """Hold out images, not all those of a word, unless groups were given."""
@@ -181,23 +181,48 @@ class WordSpaceEmbedder(WordSearcher):
     def _pairs(self, X, items, rows, groups, together):
         ids = self._transform_items(items)
         known = (ids != PAD).any(axis=1)
-        self._tell_unknown(items, rows, known)
-        return WordPairs(
+        left = rows[known]
+        unknown = [items[i] for i in np.flatnonzero(~known)]
+        if len(np.unique(left)) < 2:
+            raise ValueError(
+                f"{len(unknown)} of {len(items)} texts of y have no word with a vector "
+                f"({_examples(unknown, self.vocabulary_)}). Of rows that leaves "
+                f"{len(np.unique(left))}, and 2 are needed. Words rarer in the corpus "
+                "than min_count have no vector either."
+            )
+        pairs = WordPairs(
             X,
             ids[known],
-            rows[known],
+            left,
             groups,
             noise=NoiseSampler(self.word_counts_, self.noise_power),
             n_noise=N_NOISE,
             n_passes=self._image_passes,
             balance=self.balance,
         )
+        pairs.unknown = unknown
+        pairs.n_rows_left_out = len(np.unique(rows)) - len(np.unique(left))
+        return pairs
 
     def _make_pairs(self, X, y, metadata, rows, resume):
         pairs, validation, texts = super()._make_pairs(X, y, metadata, rows, resume)
+        self._tell_unknown([pairs] + [validation] * (validation is not None))
         if self._trains_words:
             self._add_text(pairs)
         return pairs, validation, texts
+
+    def _tell_unknown(self, parts):
+        """Warn once of texts that no word vector is known for."""
+        unknown = [text for part in parts for text in part.unknown]
+        if unknown:
+            n_texts = len(unknown) + sum(len(part.rows) for part in parts)
+            n_rows = sum(part.n_rows_left_out for part in parts)
+            warnings.warn(
+                f"{len(unknown)} of {n_texts} texts of y have no word with a vector ("
+                f"{_examples(unknown, self.vocabulary_)}): {n_rows} rows are left out.",
+                UserWarning,
+                stacklevel=7,
+            )
 
     def _add_text(self, pairs):
         """Give the text to the pairs, from which words are trained beside them."""
@@ -262,26 +287,6 @@ class WordSpaceEmbedder(WordSearcher):
             )
         return [self.vocabulary_[word] for word in self.anchored_words or ()]
 
-    def _tell_unknown(self, items, rows, known):
-        """Warn once of training texts that no word vector is known for."""
-        if known.all():
-            return
-        unknown = [
-            item for item, is_known in zip(items, known, strict=True) if not is_known
-        ]
-        left = np.unique(rows[known])
-        n_dropped = len(np.unique(rows)) - len(left)
-        message = (
-            f"{len(unknown)} of {len(items)} texts of y have no word with a vector "
-            f"({_examples(unknown, self.vocabulary_)}): {n_dropped} rows are left out."
-        )
-        if len(left) < 2:
-            raise ValueError(
-                f"{message} That leaves {len(left)}, and 2 are needed. Words rarer in "
-                "the corpus than min_count have no vector either."
-            )
-        warnings.warn(message, UserWarning, stacklevel=8)
-
     # ----------------------------------------------------------- what the engine asks
 
     # Which vectors projections are compared with, where a loss is of words.
@@ -333,9 +338,10 @@ class WordSpaceEmbedder(WordSearcher):
 
     def _initialize_module(self, module, X, items):
         if module.trains_words:
-            module.words.copy_(torch.from_numpy(self.word_table_))
+            # Copies: given vectors may be read-only, of which torch warns.
+            module.words.copy_(torch.from_numpy(self.word_table_.copy()))
             if self.output_table_ is not None:
-                module.outputs.copy_(torch.from_numpy(self.output_table_))
+                module.outputs.copy_(torch.from_numpy(self.output_table_.copy()))
 
     def _build_net(self, device, seed):
         net = super()._build_net(device, seed)

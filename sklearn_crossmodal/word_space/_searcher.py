@@ -9,7 +9,6 @@ from sklearn.utils.validation import check_is_fitted
 from ..training import NetEmbedder
 from ..training._engine import embed
 from ..training._pairs import take_features
-from ..utils._containers import flatten_items
 from ..utils._top_k import top_k
 from ._search import mix, nearest_words, unit_rows
 from ._vectors import keyed_vectors
@@ -41,8 +40,10 @@ class WordSearcher(NetEmbedder):
             that of a `y` of numbers.
         """
         ranked, _ = self.rank(X, words, n=1)
-        nearest = [row[0] for row in ranked]
-        return np.array(nearest, dtype=object).astype(self.label_dtype_)
+        nearest = np.array([row[0] for row in ranked], dtype=object)
+        if self.label_dtype_ == "|b1":  # any text is true to numpy
+            return nearest == "True"
+        return nearest.astype(self.label_dtype_)
 
     def rank(self, X, words=None, n=10):
         """Return the nearest words for each image, with their cosines.
@@ -67,7 +68,7 @@ class WordSearcher(NetEmbedder):
         if words is None:
             words, gallery = list(self.vocabulary_), unit_rows(self._table())
         else:
-            words, _ = flatten_items(words, name="words")
+            words = self._read_y(words).items
             gallery = np.asarray(self.transform_y(words))
         best, scores = top_k(X_embedded, gallery, check_n(n))
         return [[words[i] for i in row] for row in best], scores
@@ -132,7 +133,9 @@ class WordSearcher(NetEmbedder):
         return nearest_words(query, table, self.vocabulary_, given, check_n(topn))
 
     def _project_to_scale(self, X):
-        X = self._check_X(X, reset=False)
+        with warnings.catch_warnings():  # rows of a frame come without names
+            warnings.filterwarnings("ignore", "X does not have valid feature names")
+            X = self._check_X(X, reset=False)
         return self._project(X) * self.projection_scale_
 
     def _project(self, X, rows=None):
