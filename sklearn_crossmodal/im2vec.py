@@ -56,8 +56,8 @@ class Im2VecProjector(WordSpaceEmbedder):
         in `y`, to the power of minus this. 0: each image once an epoch.
     center : bool, default=True
         Whether the word space is of unit vectors from which the mean of the words of
-        the training images was taken, scaled to unit length again. False leaves word
-        vectors as they are. Not with `joint`.
+        the training images, of two or more, was taken, scaled to unit length again.
+        False leaves word vectors as they are. Not with `joint`.
     add_outputs : bool, default=True
         Whether the context vectors of words are added to their vectors, where they are
         known, which a `Word2Vec` has and `KeyedVectors` have not: words that occur
@@ -363,7 +363,8 @@ class Im2VecProjector(WordSpaceEmbedder):
             vectors = vectors + space.outputs
         if self.center:
             named = {i for text in set(texts) for i in ids_of(text, self.vocabulary_)}
-            unit = unit_rows(vectors)
-            mean = unit[sorted(named)].mean(axis=0) if named else 0
-            vectors = unit_rows(unit - mean)
+            vectors = unit_rows(vectors)
+            if len(named) > 1:  # the mean of one would take its direction from it
+                vectors -= vectors[sorted(named)].mean(axis=0)
+                vectors = unit_rows(vectors)
         return vectors

@@ -200,9 +200,9 @@ class ImageEnhancedSkipGram(WordSpaceEmbedder):
             loss="hinge", word_loss="hinge", positive_weight=5,
             positive_weight_mode="printed", balance=0, optimizer="sgd", lr=0.01,
             lr_schedule="constant", net_params={"optimizer__momentum": 0.9},
-            batch_size=16)
+            word_lr=0.01, image_word_lr=0.01, batch_size=16)
 
-    It collapses. With ``positive_weight_mode="none"`` it does not. The paper does not
+    On real text it collapses. With ``positive_weight_mode="none"`` it does not. The paper does not
     give the margin, the dimension, the number of epochs or of noise words; its images
     are drawn with the occurrences of their words, here each once a pass.
 

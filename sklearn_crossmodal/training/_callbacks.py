@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from skorch.callbacks import Callback, EarlyStopping
 
 from ._state import restore
@@ -27,7 +28,10 @@ class StopOnNonFiniteLoss(Callback):
 
 def check_finite_weights(net):
     """Raise `NonFiniteLossError` if the last update of an epoch spoilt the weights."""
-    if not all(weight.isfinite().all() for weight in net.module_.parameters()):
+    state = net.module_.state_dict().values()  # tables of words are no parameters
+    # Extremes tell of NaN too, and need no copy.
+    extremes = [torch.stack(w.aminmax()) for w in state if w.numel()]
+    if not all(pair.isfinite().all() for pair in extremes):
         raise NonFiniteLossError(
             f"The weights became NaN or infinite at the end of epoch "
             f"{len(net.history)}. Lower lr, set max_grad_norm, or scale the features, "

@@ -30,8 +30,12 @@ def top_k(queries, gallery, k):
     import torch
 
     k = min(k, len(gallery))
-    by_column = torch.from_numpy(np.asarray(gallery, dtype=np.float32)).T
-    queries = torch.from_numpy(np.asarray(queries, dtype=np.float32))
+    by_column, queries = (
+        # torch warns of what cannot be written to, as the values of a frame
+        torch.from_numpy(np.require(array, dtype=np.float32, requirements="W"))
+        for array in (gallery, queries)
+    )
+    by_column = by_column.T
     n_rows = max(2, min(_BLOCK, _BUFFER // max(1, len(gallery)), len(queries)))
     # One buffer for all blocks: fresh memory costs as much as the products.
     buffer = torch.empty(n_rows, len(gallery))

@@ -308,7 +308,8 @@ class WordSpaceEmbedder(WordSearcher):
 
     def _module_settings(self, X, items):
         resumed = hasattr(self, "net_")
-        n_words, size = (self._table() if resumed else self.word_table_).shape
+        table = self.net_.module_.words if resumed else self.word_table_
+        n_words, size = table.shape
         return {
             "n_features": X.shape[1],
             "n_words": n_words,
@@ -338,18 +339,14 @@ class WordSpaceEmbedder(WordSearcher):
 
     def _initialize_module(self, module, X, items):
         if module.trains_words:
-            # Copies: given vectors may be read-only, of which torch warns.
-            module.words.copy_(torch.from_numpy(self.word_table_.copy()))
+            module.words.copy_(_tensor_on(self.word_table_))
             if self.output_table_ is not None:
-                module.outputs.copy_(torch.from_numpy(self.output_table_.copy()))
+                module.outputs.copy_(_tensor_on(self.output_table_))
 
     def _build_net(self, device, seed):
         net = super()._build_net(device, seed)
         if not net.module_.trains_words:
-            with warnings.catch_warnings():
-                # Given vectors may be read-only; these are never written to.
-                warnings.filterwarnings("ignore", "The given NumPy array is not writ")
-                net.module_.words = torch.from_numpy(self.word_table_).to(device)
+            net.module_.words = _tensor_on(self.word_table_).to(device)
         return net
 
     def _conclude(self, items, pairs):
@@ -362,8 +359,15 @@ class WordSpaceEmbedder(WordSearcher):
         some = some.astype(int)
         images = np.linalg.norm(self._project(pairs.X, pairs.rows[some]), axis=1)
         words = pairs.items[some]
-        lengths = np.linalg.norm(self._table(), axis=1)[words[words != PAD]]
+        lengths = np.linalg.norm(self._table()[words[words != PAD]], axis=1)
         self.projection_scale_ = float(lengths.mean() / max(images.mean(), 1e-12))
+
+
+def _tensor_on(table):
+    """Return a tensor on an array that may be read-only, and is never written to."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writ")
+        return torch.from_numpy(table)
 
 
 def ids_of(text, vocabulary):

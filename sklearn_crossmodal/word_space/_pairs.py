@@ -40,13 +40,15 @@ class WordPairs(Pairs):
         self.n_noise = n_noise
         self.text = None
         self.contexts = None
-        # Few words name images: which of them are a row's own is kept for those only.
+        # Few words name images: which of them are a group's own is kept for those only.
         known = items != PAD
         self.words, codes = np.unique(items[known], return_inverse=True)
         self._code = np.full(noise.n_words, PAD)
         self._code[self.words] = np.arange(len(self.words))
-        of_word = np.broadcast_to(rows[:, None], items.shape)[known]
-        self._words_of_rows = _membership(of_word, codes.ravel(), len(groups))
+        of_word = np.broadcast_to(groups[rows][:, None], items.shape)[known]
+        self._words_of_groups = _membership(
+            of_word, codes.ravel(), groups.max(initial=-1) + 1
+        )
         of_item = np.broadcast_to(np.arange(len(items))[:, None], items.shape)[known]
         self._words_of_items = _membership(of_item, codes.ravel(), len(items))
 
@@ -82,25 +84,25 @@ class WordPairs(Pairs):
         if self.contexts is not None:
             views["contexts"] = self.contexts.draw(self.items[index])
         groups = self.groups[rows]
-        same = self._are_texts_true(index, rows) | (groups[:, None] == groups)
+        same = self._are_texts_true(index, groups) | (groups[:, None] == groups)
         targets = {
             "same": torch.from_numpy(same),
-            "noise_is_true": torch.from_numpy(self._are_true(noise, rows)),
+            "noise_is_true": torch.from_numpy(self._are_true(noise, groups)),
         }
         return Batch(views, targets, len(index))
 
-    def _are_texts_true(self, index, rows):
-        """Return which items have only words that are each row's own."""
+    def _are_texts_true(self, index, groups):
+        """Return which items have only words that are each group's own."""
         of_items = self._words_of_items[index]
-        shared = (self._words_of_rows[rows] @ of_items.T).toarray()
+        shared = (self._words_of_groups[groups] @ of_items.T).toarray()
         return shared == of_items.sum(axis=1)
 
-    def _are_true(self, words, rows):
-        """Return which of these words are each row's own."""
+    def _are_true(self, words, groups):
+        """Return which of these words are each group's own."""
         codes = self._code[words]
         named = np.flatnonzero(codes != PAD)
-        true = np.zeros((len(rows), len(words)), dtype=bool)
-        true[:, named] = self._words_of_rows[rows][:, codes[named]].toarray() > 0
+        true = np.zeros((len(groups), len(words)), dtype=bool)
+        true[:, named] = self._words_of_groups[groups][:, codes[named]].toarray() > 0
         return true
 
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from ..utils._top_k import top_k
 
+_BLOCK_ROWS = 1 << 16
+
 
 def mix(positive, negative, table, vocabulary, project):
     """Return a sum and difference of vectors, and the ids of the words in it.
@@ -93,18 +95,49 @@ def nearest_words(query, table, vocabulary, given, n):
     ValueError
         If the query is zero, which has no direction.
     """
-    norm = np.linalg.norm(query)
-    if not norm > 1e-6 * max(1e-30, np.abs(table).max()):
+    norm, largest = np.linalg.norm(query), max(table.max(), -table.min())
+    if not norm > 1e-6 * max(1e-30, largest):
         raise ValueError("What is asked for cancels to zero, which is near to nothing.")
     unit = (query / norm).astype(np.float32)[None]
     words = list(vocabulary)
-    best, scores = top_k(unit, unit_rows(table), n + len(set(given)))
+    best, scores = nearest_rows(unit, table, n + len(set(given)))
     found = [
         (words[i], float(score))
         for i, score in zip(best[0], scores[0], strict=True)
         if i not in given
     ]
     return found[:n]
+
+
+def nearest_rows(queries, table, n):
+    """Return the rows of a table that have the highest cosine with each query.
+
+    Block by block: a table of unit vectors would be a second one in memory.
+
+    Parameters
+    ----------
+    queries : ndarray of shape (n_queries, n_components)
+        Vectors of unit length.
+    table : ndarray of shape (n_rows, n_components)
+        Vectors of any length.
+    n : int
+        How many to return; at most the number of rows.
+
+    Returns
+    -------
+    indices : ndarray of shape (n_queries, n), dtype int64
+        Rows of `table`, nearest first.
+    cosines : ndarray of shape (n_queries, n), dtype float32
+    """
+    indices, cosines = [], []
+    for start in range(0, len(table), _BLOCK_ROWS):
+        block = unit_rows(table[start : start + _BLOCK_ROWS])
+        best, scores = top_k(queries, block, n)
+        indices.append(start + best)
+        cosines.append(scores)
+    indices, cosines = np.hstack(indices), np.hstack(cosines)
+    order = np.argsort(-cosines, axis=1, kind="stable")[:, :n]
+    return tuple(np.take_along_axis(a, order, axis=1) for a in (indices, cosines))
 
 
 def unit_rows(table):

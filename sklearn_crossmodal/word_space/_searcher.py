@@ -9,8 +9,9 @@ from sklearn.utils.validation import check_is_fitted
 from ..training import NetEmbedder
 from ..training._engine import embed
 from ..training._pairs import take_features
+from ..utils._containers import flatten_items
 from ..utils._top_k import top_k
-from ._search import mix, nearest_words, unit_rows
+from ._search import mix, nearest_rows, nearest_words
 from ._vectors import keyed_vectors
 
 
@@ -19,7 +20,7 @@ class WordSearcher(NetEmbedder):
 
     @property
     def word_vectors_(self):
-        """The word space: gensim `KeyedVectors`, on the memory of the net."""
+        """The word space: gensim `KeyedVectors`, on the memory of a net on the CPU."""
         check_is_fitted(self)
         return keyed_vectors(self.vocabulary_, self.word_counts_, self._table())
 
@@ -39,7 +40,7 @@ class WordSearcher(NetEmbedder):
             The word of the highest cosine, as an object; a number, if the vocabulary is
             that of a `y` of numbers.
         """
-        ranked, _ = self.rank(X, words, n=1)
+        ranked, _ = self._rank(X, words, n=1)
         nearest = np.array([row[0] for row in ranked], dtype=object)
         if self.label_dtype_ == "|b1":  # any text is true to numpy
             return nearest == "True"
@@ -63,15 +64,47 @@ class WordSearcher(NetEmbedder):
             For each image the words, nearest first.
         scores : ndarray of shape (n_samples, n), dtype float32
             Their cosines.
+
+        Raises
+        ------
+        ValueError
+            If none of `words` has a vector.
+
+        Warns
+        -----
+        UserWarning
+            If some have none: they are left out.
         """
+        return self._rank(X, words, check_n(n))
+
+    def _rank(self, X, words, n):
         X_embedded = np.asarray(self.transform(X))
         if words is None:
-            words, gallery = list(self.vocabulary_), unit_rows(self._table())
+            words = list(self.vocabulary_)
+            best, scores = nearest_rows(X_embedded, self._table(), n)
         else:
-            words = self._read_y(words).items
-            gallery = np.asarray(self.transform_y(words))
-        best, scores = top_k(X_embedded, gallery, check_n(n))
+            words, gallery = self._gallery(words)
+            best, scores = top_k(X_embedded, gallery, n)
         return [[words[i] for i in row] for row in best], scores
+
+    def _gallery(self, words):
+        """Return words to choose from that have a vector, and those vectors."""
+        words = self._read_y(flatten_items(words, name="words")[0]).items
+        if not len(words):
+            raise ValueError("words is empty: there is none to choose from.")
+        gallery = self._embed_items(self._transform_items(words))
+        known = gallery.any(axis=1)
+        if known.all():
+            return words, gallery
+        if not known.any():
+            raise ValueError("words has no word with a vector to choose from.")
+        warnings.warn(
+            f"{(~known).sum()} of {len(known)} entries of words have no word with a "
+            f"vector, the first is {words[known.argmin()]!r:.60}: they are left out.",
+            UserWarning,
+            stacklevel=4,  # who called a public method
+        )
+        return [words[i] for i in np.flatnonzero(known)], gallery[known]
 
     def search(self, words, X, n=10):
         """Return the nearest images for each word, with their cosines.
@@ -92,7 +125,7 @@ class WordSearcher(NetEmbedder):
         scores : ndarray of shape (n_words, n), dtype float32
             Their cosines.
         """
-        queries = np.asarray(self.transform_y(words))
+        queries = np.asarray(self._embed_words(words))
         return top_k(queries, np.asarray(self.transform(X)), check_n(n))
 
     def most_similar(self, positive=(), negative=(), topn=10):
@@ -158,6 +191,9 @@ class WordSearcher(NetEmbedder):
             The vector of the word of each row, or the mean of the vectors of its words,
             of unit length; zero, with a warning, where no word has a vector.
         """
+        return self._embed_words(y)
+
+    def _embed_words(self, y):
         embedded = super().transform_y(y)
         zero = ~np.asarray(embedded).any(axis=1)
         if zero.any():
@@ -165,7 +201,7 @@ class WordSearcher(NetEmbedder):
                 f"{zero.sum()} of {len(zero)} rows of y have no word with a vector, the"
                 f" first is row {zero.argmax()}: they become zero.",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,  # who called a public method
             )
         return embedded
 

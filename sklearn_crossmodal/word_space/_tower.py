@@ -1,13 +1,19 @@
 """The image tower beside the tables of word vectors, and how both are trained."""
 
+import math
+
 import numpy as np
 import torch
 from skorch.callbacks import Callback
 from torch import nn
 
 from ..losses._pairs import unit_length
+from ..training._callbacks import NonFiniteLossError
 from ..training._towers import feed_forward
 from ._pairs import PAD
+
+# Words of the text in memory at a time, however few batches of images there are.
+_MOST_TOKENS = 1 << 20
 
 
 class WordSpaceTowers(nn.Module):
@@ -126,7 +132,8 @@ class TableUpdate(Callback):
             step = self.lr * len(batch) * schedule_factor(net, self.optimizer_lr)
             for name, ids, rows in module.taken:
                 if rows.grad is not None:
-                    free = (ids != PAD) & ~self.frozen.to(ids.device)[ids.clamp(min=0)]
+                    self.frozen = self.frozen.to(ids.device)
+                    free = (ids != PAD) & ~self.frozen[ids.clamp(min=0)]
                     table = getattr(module, name)
                     table.index_add_(0, ids[free], rows.grad[free], alpha=-step)
         module.taken.clear()
@@ -168,15 +175,24 @@ class TextPass(Callback):
         self.batch_, self.losses_ = 0, []
 
     def on_batch_end(self, net, *, training=False, **kwargs):
-        """Train on one piece."""
-        if training:
-            loss = self.trainer_.train(
-                self.text.part(self.batch_, self.n_batches),
-                self.lr * schedule_factor(net, self.optimizer_lr),
-                seed=[self.seed, len(net.history), self.batch_],
+        """Train on one piece; stop if its loss is not a number."""
+        if not training:
+            return
+        lr = self.lr * schedule_factor(net, self.optimizer_lr)
+        piece = self.text.part(self.batch_, self.n_batches)
+        for start in range(0, len(piece), _MOST_TOKENS):
+            n_words, loss = self.trainer_.train(
+                piece[start : start + _MOST_TOKENS],
+                lr,
+                seed=[self.seed, len(net.history), self.batch_, start],
             )
-            self.losses_.append(loss)
-            self.batch_ += 1
+            if not math.isfinite(loss):
+                raise NonFiniteLossError(
+                    f"The word loss became {loss} in epoch {len(net.history)}, at a "
+                    f"word_lr of {lr:.3g}. Lower word_lr or image_word_lr."
+                )
+            self.losses_.append((n_words, loss))
+        self.batch_ += 1
 
     def on_epoch_end(self, net, **kwargs):
         """Record the word loss, and how alike words have become."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..base import row_blocks
 from ..utils._word_vectors import quiet_gensim
 
 DEFAULT_SIZE = 100
@@ -88,7 +89,7 @@ def _check_words(words, vectors, n_components):
             f"word_vectors have {vectors.shape[1]} dimensions, but n_components="
             f"{n_components}. Make them the same, or leave n_components=None."
         )
-    if not np.isfinite(vectors).all():
+    if not all(np.isfinite(block).all() for block in row_blocks(vectors)):
         bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0]
         raise ValueError(
             f"The vector of {words[bad]!r} in word_vectors holds NaN or infinity."
@@ -98,7 +99,7 @@ def _check_words(words, vectors, n_components):
 def _counts(keyed):
     if "count" not in getattr(keyed, "expandos", {}):
         return np.ones(len(keyed.key_to_index), dtype=np.int64)
-    return np.asarray(keyed.expandos["count"], dtype=np.int64)
+    return np.maximum(keyed.expandos["count"], 1).astype(np.int64)
 
 
 def _load(path):

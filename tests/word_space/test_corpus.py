@@ -291,3 +291,16 @@ def test_the_stream_is_not_written_to():
     text = EncodedCorpus([["a"]], VOCABULARY)
     with pytest.raises(ValueError, match="read-only"):
         text.ids[0] = 1
+
+
+def test_sentences_that_can_be_read_only_once_are_refused():
+    sentences = [["a", "b"], map(str.lower, ["A", "B"])]
+    with pytest.raises(TypeError, match="Sentence 1 of corpus must be a list.*map"):
+        list(check_corpus(sentences))
+
+
+def test_a_file_that_is_not_utf_8_is_named(tmp_path):
+    path = tmp_path / "latin.txt"
+    path.write_bytes("caf\xe9\n".encode("latin-1"))
+    with pytest.raises(ValueError, match="latin.txt.*not UTF-8"):
+        list(check_corpus(path))

@@ -80,25 +80,25 @@ def test_batches_equal_loops(seed, n_rows, n_groups, n_noise, as_type):
     noise = views["noise"].tolist()
     assert len(noise) == n_noise
     assert set(noise) <= set(range(N_WORDS))
-    words_of = slow_own(pairs.rows, texts)
+    words_of = slow_own(groups[pairs.rows], texts)
     expected = [
         [
-            set(text) <= words_of[row] or groups[row] == groups[other]
+            set(text) <= words_of[groups[row]] or groups[row] == groups[other]
             for other, text in zip(pairs.rows[index], chosen, strict=True)
         ]
         for row in pairs.rows[index]
     ]
     assert targets["same"].tolist() == expected
     assert targets["noise_is_true"].tolist() == [
-        [word in words_of[row] for word in noise] for row in pairs.rows[index]
+        [word in words_of[groups[row]] for word in noise] for row in pairs.rows[index]
     ]
 
 
-def slow_own(rows, texts):
-    """Return the words of each row, of all its items."""
+def slow_own(groups, texts):
+    """Return the words of each group, of all items of its rows."""
     words = {}
-    for row, text in zip(rows.tolist(), texts, strict=True):
-        words.setdefault(row, set()).update(text)
+    for group, text in zip(groups.tolist(), texts, strict=True):
+        words.setdefault(group, set()).update(text)
     return words
 
 
@@ -113,6 +113,15 @@ def test_other_tags_of_an_image_are_its_own_though_not_in_the_batch():
     assert targets["same"].tolist() == [[True, False], [False, True]]
     _, targets = pairs[np.array([0, 3])]  # now word 1 is the text of the other row
     assert targets["same"].tolist() == [[True, True], [False, True]]
+
+
+def test_words_of_the_same_thing_are_no_noise():
+    pairs = WordPairs(
+        np.eye(3), np.array([[0], [1], [2]]), np.arange(3), np.array([0, 0, 1]),
+        noise=NoiseSampler([0, 1, 0], 1.0), n_noise=3, n_passes=1,
+    )  # fmt: skip
+    _, targets = pairs[np.arange(3)]  # all noise is word 1, of the second row
+    assert targets["noise_is_true"].all(dim=1).tolist() == [True, True, False]
 
 
 def test_noise_words_that_name_no_image_are_true_of_none():

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_crossmodal.word_space._search import mix, nearest_words, unit_rows
+from sklearn_crossmodal.word_space import _search
+from sklearn_crossmodal.word_space._search import (
+    mix,
+    nearest_rows,
+    nearest_words,
+    unit_rows,
+)
 
 # Directions: royal, male, female, fruit, and one that distractors share with each.
 ROYAL, MALE, FEMALE, FRUIT = np.eye(4)
@@ -281,3 +287,20 @@ def test_rows_have_unit_length_and_their_direction_or_are_zero(seed, exponent):
     rest = [0, 1, 3, 4, 5]
     exact = table[rest] / np.linalg.norm(table[rest].astype(float), axis=1)[:, None]
     np.testing.assert_allclose(unit[rest], exact, rtol=1e-5)
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2**16), st.integers(1, 12), st.integers(1, 20))
+def test_nearest_rows_are_found_in_blocks_as_in_one(seed, n_rows, n):
+    rng = np.random.default_rng(seed)
+    table = rng.normal(size=(n_rows, 3)).astype(np.float32) * rng.integers(1, 9)
+    queries = unit_rows(rng.normal(size=(4, 3)).astype(np.float32))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_search, "_BLOCK_ROWS", 3)
+        indices, cosines = nearest_rows(queries, table, n)
+    expected = queries @ unit_rows(table).T
+    order = np.argsort(-expected, axis=1)[:, :n]
+    np.testing.assert_array_equal(indices, order)
+    np.testing.assert_allclose(
+        cosines, np.take_along_axis(expected, order, axis=1), atol=1e-6
+    )

@@ -17,7 +17,9 @@ from sklearn_crossmodal.losses._word_space import (
     WordSigmoid,
     WordSoftmax,
 )
+from sklearn_crossmodal.training._callbacks import NonFiniteLossError
 from sklearn_crossmodal.training._pairs import Batch
+from sklearn_crossmodal.word_space import _tower
 from sklearn_crossmodal.word_space._corpus import EncodedCorpus
 from sklearn_crossmodal.word_space._pairs import PAD
 from sklearn_crossmodal.word_space._tower import (
@@ -390,6 +392,22 @@ def test_pieces_of_text_have_seeds_of_their_own():
     assert seeds_of[0] == seeds_of[1]
     assert not set(seeds_of[0]) & set(seeds_of[2])
     assert len(set(seeds_of[0])) == 8
+
+
+def test_a_long_piece_is_trained_on_bit_by_bit(monkeypatch):
+    monkeypatch.setattr(_tower, "_MOST_TOKENS", 3)
+    text, _, trainer, _ = run_text(n_epochs=1, n_batches=2)
+    ids, _, seeds_of = zip(*trainer.calls, strict=True)
+    assert max(map(len, ids)) == 3
+    assert sum(ids, []) == text.ids.tolist()
+    assert len(set(seeds_of)) == len(ids)
+
+
+@pytest.mark.parametrize("loss", [np.nan, np.inf])
+def test_a_word_loss_that_is_no_number_stops_training(monkeypatch, loss):
+    monkeypatch.setattr(Recorder, "train", lambda self, ids, lr, seed: (1, loss))
+    with pytest.raises(NonFiniteLossError, match="epoch 1.*Lower word_lr"):
+        run_text()
 
 
 def test_text_is_not_trained_on_while_scoring():
