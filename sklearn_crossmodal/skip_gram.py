@@ -202,9 +202,10 @@ class ImageEnhancedSkipGram(WordSpaceEmbedder):
             lr_schedule="constant", net_params={"optimizer__momentum": 0.9},
             word_lr=0.01, image_word_lr=0.01, batch_size=16)
 
-    On real text it collapses. With ``positive_weight_mode="none"`` it does not. The paper does not
-    give the margin, the dimension, the number of epochs or of noise words; its images
-    are drawn with the occurrences of their words, here each once a pass.
+    On real text it collapses. With ``positive_weight_mode="none"`` it does not. The
+    paper does not give the margin, the dimension, the number of epochs or of noise
+    words; its images are drawn with the occurrences of their words, here each once a
+    pass.
 
     References
     ----------
