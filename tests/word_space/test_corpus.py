@@ -5,6 +5,7 @@ import gc
 import gzip
 import lzma
 import tempfile
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 from unittest import mock
@@ -304,3 +305,25 @@ def test_a_file_that_is_not_utf_8_is_named(tmp_path):
     path.write_bytes("caf\xe9\n".encode("latin-1"))
     with pytest.raises(ValueError, match="latin.txt.*not UTF-8"):
         list(check_corpus(path))
+
+
+class Endless:
+    """So many sentences, made as they are read."""
+
+    def __init__(self, n):
+        self.n = n
+
+    def __iter__(self):
+        return (["a", "b", "d"] * 5 for _ in range(self.n))
+
+
+def test_memory_does_not_grow_with_the_text(monkeypatch):
+    monkeypatch.setattr(_corpus, "_BLOCK_TOKENS", 1 << 10)
+    peaks = []
+    for n in (1_000, 10_000):
+        tracemalloc.start()
+        text = EncodedCorpus(check_corpus(Endless(n)), VOCABULARY)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert text.counts.sum() == 15 * n
+    assert peaks[1] < 1.2 * peaks[0] + 10_000  # the text itself is 9 times as large
