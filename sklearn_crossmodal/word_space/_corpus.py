@@ -1,5 +1,8 @@
 """Text as a stream of sentences: checked, counted once, and encoded to a file."""
 
+import bz2
+import gzip
+import lzma
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -11,6 +14,7 @@ _BLOCK_TOKENS = 1 << 20
 SENTENCE_END = -1
 # gensim's own bound: it would leave out the words beyond.
 _LONGEST_SENTENCE = 10_000
+_OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
 def check_corpus(corpus):
@@ -79,7 +83,8 @@ class TextFiles:
 
         for path in self.paths:
             try:
-                yield from LineSentence(path, _LONGEST_SENTENCE)
+                with _OPENERS.get(os.path.splitext(path)[1], open)(path, "rb") as file:
+                    yield from LineSentence(file, _LONGEST_SENTENCE)
             except UnicodeDecodeError as error:
                 raise ValueError(
                     f"The corpus file {path!r:.200} is not UTF-8: {error}."
