@@ -1388,7 +1388,7 @@ def test_class_is_refused():
 
 
 def test_unknown_kind_is_refused_with_those_there_are():
-    with pytest.raises(ValueError, match=r"'bags', 'several_texts', 'texts', 'tokens'"):
+    with pytest.raises(ValueError, match=r"'bags', 'several_texts', 'tags', 'texts'"):
         check_two_view_estimator(PowerIteration(), "images")
 
 

@@ -180,7 +180,7 @@ def _alias_table(weights):
     table : ndarray of shape (n_words, 2), dtype uint32
         Of each column: how likely its own word is, times 2 ** 32, and the other word.
     """
-    shares = (weights * (len(weights) / weights.sum())).tolist()
+    shares = (weights / weights.sum() * len(weights)).tolist()
     other = np.arange(len(shares))
     # The rarest first: a word that is never drawn has to find another one before
     # rounding leaves columns over.

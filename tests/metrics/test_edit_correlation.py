@@ -70,7 +70,9 @@ def test_agrees_with_scipy_and_loops(metric, case):
         assert row.tolist() == close(np.percentile(at, [0, 25, 50, 75, 100]).tolist())
     if len(set(edits)) > 1 and len(set(distances)) > 1:
         assert report.spearman == close(spearmanr(edits, distances).statistic)
-        assert report.pearson == close(pearsonr(edits, distances).statistic)
+        # That rounding moves distances near zero by a share of 1e-8.
+        expected = pearsonr(edits, distances).statistic
+        assert report.pearson == pytest.approx(expected, abs=1e-7)
     else:
         assert np.isnan([report.spearman, report.pearson]).all()
 
