@@ -72,7 +72,7 @@ class Im2VecProjector(WordSpaceEmbedder):
         occur where its own do.
     anchored_words : list of str, default=None
         Words whose vectors stay as they are when `joint`.
-    word_lr, image_word_lr : float, default=0.0025 and 0.005
+    word_lr, image_word_lr : float, default=0.0025
         Learning rates of the vectors when `joint`, for a pair of words of the text and
         for an image. 0.025 is the rate of word2vec, which starts from nothing.
     image_passes : int, default=10
@@ -115,7 +115,7 @@ class Im2VecProjector(WordSpaceEmbedder):
     batch_size : int, default=128
         Images in a batch.
     max_epochs : int, default=20
-        Passes over the images; when `joint`, over the text.
+        Passes over the images; when `joint`, over the text, of which 2 are enough.
     early_stopping : bool, default=False
         Whether to hold out images, stop when their mean reciprocal rank no longer
         improves, and restore the best weights. Images are held out at random; with
@@ -259,7 +259,7 @@ class Im2VecProjector(WordSpaceEmbedder):
         targets="words",
         anchored_words=None,
         word_lr=0.0025,
-        image_word_lr=0.005,
+        image_word_lr=0.0025,
         image_passes=10,
         min_count=None,
         window=5,

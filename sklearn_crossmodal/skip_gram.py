@@ -3,15 +3,17 @@
 import warnings
 from numbers import Real
 
+import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from .losses._word_space import CONTEXT_LOSSES, IMAGE_WORD_LOSSES
 from .utils._sklearn import Interval, StrOptions, fit_context
 from .word_space._embedder import WordSpaceEmbedder
 from .word_space._text import WordLoss
+from .word_space._tower import mean_cosine
 
-# From this mean cosine on, words tell hardly anything apart.
-_COLLAPSED = 0.9
+# From this mean cosine on, words or images tell hardly anything apart.
+_COLLAPSED, _N_LOOKED_AT = 0.9, 2000
 
 
 class ImageEnhancedSkipGram(WordSpaceEmbedder):
@@ -83,7 +85,7 @@ class ImageEnhancedSkipGram(WordSpaceEmbedder):
         in `y`, to the power of minus this. 0: each image once a pass.
     anchored_words : list of str, default=None
         Words whose vectors stay as they are.
-    word_lr, image_word_lr : float, default=0.0025 and 0.005
+    word_lr, image_word_lr : float, default=0.0025
         Learning rates of the vectors, for a pair of words of the text and for an image.
         0.025, the rate of word2vec, which starts from nothing, makes trained vectors
         worse. Few words with many images each, ten say, need a smaller `image_word_lr`:
@@ -176,8 +178,8 @@ class ImageEnhancedSkipGram(WordSpaceEmbedder):
     Warns
     -----
     ConvergenceWarning
-        If with ``positive_weight_mode="printed"`` the mean cosine of two words is above
-        0.9 in the end: they have collapsed.
+        If with ``positive_weight_mode="printed"`` the mean cosine of two words, or of
+        two images, is above 0.9 in the end: they have collapsed.
     UserWarning
         If texts of `y` have no word with a vector: their images are left out.
 
@@ -267,7 +269,7 @@ class ImageEnhancedSkipGram(WordSpaceEmbedder):
         balance=0.0,
         anchored_words=None,
         word_lr=0.0025,
-        image_word_lr=0.005,
+        image_word_lr=0.0025,
         image_passes=10,
         min_count=None,
         pretrain_epochs=5,
@@ -387,12 +389,13 @@ class ImageEnhancedSkipGram(WordSpaceEmbedder):
 
     def _conclude(self, items, pairs):
         super()._conclude(items, pairs)
-        cosine = self.history_[-1]["word_cosine"]
+        images = torch.from_numpy(self._project(pairs.X, pairs.rows[:_N_LOOKED_AT]))
+        cosine = max(self.history_[-1]["word_cosine"], mean_cosine(images))
         if cosine > _COLLAPSED and self.positive_weight_mode == "printed":
             warnings.warn(
-                f"The word vectors have collapsed: the mean cosine of two words is "
-                f"{cosine:.2f}. positive_weight_mode='printed' has no loss where all "
-                "vectors are one: use 'none' or 'scale', or lower learning rates.",
+                "Embeddings have collapsed: the mean cosine of two words, or of two "
+                f"images, is {cosine:.2f}. positive_weight_mode='printed' has no loss "
+                "where all vectors are one: use 'none' or 'scale'.",
                 ConvergenceWarning,
                 stacklevel=6,
             )
