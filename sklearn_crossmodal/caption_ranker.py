@@ -14,7 +14,7 @@ from .training import NetEmbedder
 from .training._pairs import take_tokens
 from .training._towers import ACTIVATIONS, check_layer_sizes, feed_forward
 from .utils._sklearn import HasMethods, Interval, StrOptions
-from .utils._top_k import top_k
+from .utils._top_k import check_n, top_k
 from .utils._word_vectors import skip_gram_table, vector_table
 
 # Shorter batches would leave the GRU's matrix products too small to be worth cutting.
@@ -397,7 +397,7 @@ class CaptionRanker(NetEmbedder):
         else:
             captions, _ = flatten_items(_check_captions(captions))
             embeddings = np.asarray(self.transform_y(captions))
-        best, scores = top_k(X_embedded, embeddings, _check_n(n))
+        best, scores = top_k(X_embedded, embeddings, check_n(n))
         return [[captions[i] for i in row] for row in best], scores
 
     def search(self, captions, X, n=10):
@@ -420,7 +420,7 @@ class CaptionRanker(NetEmbedder):
             Their similarities.
         """
         queries = np.asarray(self.transform_y(_check_captions(captions)))
-        return top_k(queries, np.asarray(self.transform(X)), _check_n(n))
+        return top_k(queries, np.asarray(self.transform(X)), check_n(n))
 
     def _stored_captions(self):
         if not hasattr(self, "captions_"):
@@ -509,9 +509,3 @@ def _check_captions(captions):
     if isinstance(captions, str):
         raise TypeError("captions must be a list of str; got str. Wrap it in a list.")
     return captions
-
-
-def _check_n(n):
-    if not isinstance(n, Integral) or n < 1:
-        raise ValueError(f"n must be an integer of at least 1; got {n!r}.")
-    return int(n)

@@ -29,7 +29,7 @@ from .utils._ids import encode_ids
 from .utils._images import check_image_size, normalize_images, read_images
 from .utils._sklearn import HasMethods, Interval, StrOptions, fit_context
 from .utils._strings import check_strings, fold
-from .utils._top_k import top_k
+from .utils._top_k import check_n, top_k
 
 _JOINT = "joint"
 
@@ -746,8 +746,7 @@ class WordImageEmbedder(NetEmbedder):
         return [[strings[i] for i in row] for row in found], similarities
 
     def _nearest(self, queries, gallery, n):
-        if not isinstance(n, Integral) or n < 1:
-            raise ValueError(f"n must be an integer of at least 1; got {n!r}.")
+        n = check_n(n)
         queries, gallery = np.asarray(queries), np.asarray(gallery)
         found, products = top_k(*prepare(queries, gallery, self.similarity), n)
         if self.similarity == "cosine":

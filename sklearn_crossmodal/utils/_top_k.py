@@ -1,11 +1,20 @@
 """The best entries of a gallery for each query, without the full score matrix."""
 
+from numbers import Integral
+
 import numpy as np
 
 _BLOCK = 256  # queries at a time, fewer where the buffer would be larger than
 # Columns of a group, and how many times `k` groups there must be to be worth it.
 _GROUP, _MIN_GROUPS = 64, 4
 _BUFFER = 2**25  # scores: 128 MiB
+
+
+def check_n(n):
+    """Return how many answers are wanted, or say that it is no number of them."""
+    if not isinstance(n, Integral) or n < 1:
+        raise ValueError(f"n must be an integer of at least 1; got {n!r}.")
+    return int(n)
 
 
 def top_k(queries, gallery, k):

@@ -1,7 +1,6 @@
 """Words for images, images for words, and sums and differences of both."""
 
 import warnings
-from numbers import Integral
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -10,7 +9,7 @@ from ..training import NetEmbedder
 from ..training._engine import embed
 from ..training._pairs import take_features
 from ..utils._containers import flatten_items
-from ..utils._top_k import top_k
+from ..utils._top_k import check_n, top_k
 from ._search import mix, nearest_rows, nearest_words
 from ._vectors import keyed_vectors
 
@@ -204,10 +203,3 @@ class WordSearcher(NetEmbedder):
                 stacklevel=3,  # who called a public method
             )
         return embedded
-
-
-def check_n(n):
-    """Return how many answers are wanted, or say that it is no number of them."""
-    if not isinstance(n, Integral) or n < 1:
-        raise ValueError(f"n must be an integer of at least 1; got {n!r}.")
-    return int(n)
