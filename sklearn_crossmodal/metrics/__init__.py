@@ -1,6 +1,9 @@
 """Metrics of retrieval between two views in one embedding space."""
 
+from ._categories import CategoryReport, category_report
+from ._concepts import WEB_CONCEPTS, ConceptReport, concept_report
 from ._edit_correlation import EditDistanceCorrelation, edit_distance_correlation
+from ._lexicon import LexiconReport, lexicon_report
 from ._matching import MatchingPrecision, matching_precision
 from ._matching_errors import (
     MatchingError,
@@ -22,6 +25,7 @@ from ._single import (
 )
 from ._tags import TagReport, tag_metrics, tag_report
 from ._term_frequency import TermFrequencyReport
+from ._transfer import TransferReport, transfer_report
 from ._word_learning import WordLearningReport, word_learning_report
 from ._word_matching import WordMatchingReport, word_matching_report
 from ._word_space import (
@@ -33,8 +37,12 @@ from ._word_space import (
 from ._word_spotting import WordSpottingReport, word_spotting_report
 
 __all__ = [
+    "WEB_CONCEPTS",
     "AnalogyAccuracy",
+    "CategoryReport",
+    "ConceptReport",
     "EditDistanceCorrelation",
+    "LexiconReport",
     "MatchingError",
     "MatchingErrorReport",
     "MatchingPrecision",
@@ -42,13 +50,17 @@ __all__ = [
     "RetrievalScorer",
     "TagReport",
     "TermFrequencyReport",
+    "TransferReport",
     "WordLearningReport",
     "WordMatchingReport",
     "WordSimilarity",
     "WordSpottingReport",
     "analogy_accuracy",
+    "category_report",
     "chance_level",
+    "concept_report",
     "edit_distance_correlation",
+    "lexicon_report",
     "make_retrieval_scorer",
     "matching_error_report",
     "matching_precision",
@@ -64,6 +76,7 @@ __all__ = [
     "retrieval_report",
     "tag_metrics",
     "tag_report",
+    "transfer_report",
     "word_learning_report",
     "word_matching_report",
     "word_similarity",

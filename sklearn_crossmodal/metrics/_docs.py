@@ -31,9 +31,12 @@ ties : {"expected", "optimistic", "pessimistic"}, default="expected"
     What equal scores are worth: the expectation over random orders of equal scores
     (constant embeddings are at chance level), relevant items first, or relevant items
     last.
-similarity : {"cosine", "dot", "euclidean"}, default="cosine"
-    What the gallery is ranked by: cosine (0 for a row of zeros), inner product, or
-    ascending Euclidean distance.
+similarity : {"cosine", "dot", "euclidean", "kl"}, default="cosine"
+    What the gallery is ranked by: cosine (0 for a row of zeros), inner product,
+    ascending Euclidean distance, or ascending Kullback-Leibler divergence KL(y || x) =
+    sum y log(y / x) of a row y of `Y` from a row x of `X`, whichever view searches.
+    "kl" takes non-negative rows, divides them by their sums, and takes entries of x
+    below 1e-12 as 1e-12.
 block_size : int, default=256
     The number of queries that are scored at a time, at least two where there are two;
     the memory needed is about `block_size` times the gallery.
@@ -41,7 +44,7 @@ block_size : int, default=256
 _RAISES = """
 ValueError
     If an argument is invalid, shapes don't match, ids are missing, or no query has a
-    relevant item.
+    relevant item; with "kl", if a row is negative somewhere or all zeros.
 """
 _WARNS = """
 UserWarning

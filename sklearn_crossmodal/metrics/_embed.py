@@ -13,10 +13,15 @@ from ..utils._sklearn import num_samples
 
 
 def similarity_of(estimator: Any) -> str:
-    """Return how a two-view estimator's embeddings are compared; cosine for None."""
+    """Return how a two-view estimator's embeddings are compared; cosine for None.
+
+    That is `similarity_` where `fit` resolved it, else the parameter or class attribute
+    `similarity`.
+    """
     if estimator is None:
         return "cosine"
-    return get_two_view_estimator(estimator)[0].similarity
+    two_view, _ = get_two_view_estimator(estimator)
+    return getattr(two_view, "similarity_", None) or two_view.similarity
 
 
 def embed_items(embed: Callable, items: Any, name: str) -> np.ndarray:

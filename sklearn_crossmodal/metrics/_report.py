@@ -103,8 +103,9 @@ def retrieval_report(
         Names of metrics, as for `retrieval_metrics`.
     ties : {"expected", "optimistic", "pessimistic"}, default="expected"
         How equal scores count.
-    similarity : {"cosine", "dot", "euclidean"}, default=None
-        How embeddings are compared. None is the estimator's own, cosine without one.
+    similarity : {"cosine", "dot", "euclidean", "kl"}, default=None
+        How embeddings are compared, as in `retrieval_metrics`. None is the estimator's
+        own, cosine without one.
     level : {"auto", "item", "row"}, default="auto"
         Whether every item of a row of `y` is a gallery entry of its own. ``"auto"``:
         texts are, and so are the rows of given embeddings; bags of vectors are not.

@@ -13,7 +13,12 @@ from ._counts import TIES, RankCounts, count_ranks, counts_from_scores
 from ._docs import with_common_parameters
 from ._names import DEFAULT_METRICS, Metric, parse_metrics
 from ._relevance import Relevance, relevance_ids
-from ._similarity import SIMILARITIES, RankingScores, check_embeddings
+from ._similarity import (
+    VIEW_SIMILARITIES,
+    RankingScores,
+    check_embeddings,
+    divergence_views,
+)
 
 DIRECTIONS = ("both", "x_to_y", "y_to_x")
 
@@ -87,14 +92,13 @@ def retrieval_metrics(
     """
     parsed = parse_metrics(metrics)
     check_option("ties", ties, TIES)
-    check_option("similarity", similarity, SIMILARITIES)
     check_positive_int("block_size", block_size)
-    X, Y = check_embeddings(X, Y)
+    X, Y, similarity = compared_views(X, Y, similarity)
     ids = relevance_ids(len(X), len(Y), groups, y_groups, labels, y_labels)
     results, n_nan = [], 0
-    for name, relevance in _directions(*ids, direction):
+    for name, relevance in relevance_by_direction(*ids, direction):
         queries, gallery = (X, Y) if name == "x_to_y" else (Y, X)
-        _check_relevant(relevance, name)
+        check_relevant(relevance, name)
         ranking = Ranking(queries, gallery, relevance, similarity, block_size)
         results.append(_evaluate(parsed, ranking, ties))
         n_nan += ranking.n_nan
@@ -175,7 +179,9 @@ def chance_of_task(
     ``relevance`` are its ``groups``, ``y_groups``, ``labels`` and ``y_labels``.
     """
     names = [metric.name for metric in parse_metrics(metrics)]
-    directions = _directions(*relevance_ids(n_x, n_y, **relevance), direction)
+    directions = relevance_by_direction(
+        *relevance_ids(n_x, n_y, **relevance), direction
+    )
     return _mean_of_dicts(
         [chance_level(r.n_gallery, r.n_relevant, names) for _, r in directions]
     )
@@ -190,7 +196,7 @@ def metrics_from_scores(
 ) -> dict[str, float]:
     """Metrics of a given score matrix (n_queries, n_gallery), counted as one block."""
     check_option("ties", ties, TIES)
-    _check_relevant(relevance, "scores")
+    check_relevant(relevance, "scores")
     counts = counts_from_scores(np.asarray(scores), relevance).resolve(ties)
     return {
         metric.name: _summarise(metric, metric.per_query(counts))
@@ -270,16 +276,32 @@ def _mean_of_dicts(results: list[dict[str, float]]) -> dict[str, float]:
     }
 
 
-def _directions(
+def compared_views(
+    X: ArrayLike, Y: ArrayLike, similarity: str, names: tuple[str, str] = ("X", "Y")
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """Return both views, checked, and how either searches the other.
+
+    What is not symmetric is made so, here where the views are told apart.
+    """
+    check_option("similarity", similarity, VIEW_SIMILARITIES)
+    X, Y = check_embeddings(X, Y, names)
+    if similarity == "kl":
+        return *divergence_views(X, Y, names), "dot"
+    return X, Y, similarity
+
+
+def relevance_by_direction(
     x_ids: np.ndarray, y_ids: np.ndarray, direction: str
 ) -> list[tuple[str, Relevance]]:
+    """Return what is relevant to whom, of the directions asked for, by name."""
     check_option("direction", direction, DIRECTIONS)
     ids = {"x_to_y": (x_ids, y_ids), "y_to_x": (y_ids, x_ids)}
     names = ids if direction == "both" else (direction,)
     return [(name, Relevance.from_ids(*ids[name])) for name in names]
 
 
-def _check_relevant(relevance: Relevance, name: str) -> None:
+def check_relevant(relevance: Relevance, name: str) -> None:
+    """Warn the caller's caller of queries without a relevant item; some must have."""
     n_queries, n_kept = relevance.n_queries, len(relevance.queries)
     if not n_kept:
         raise ValueError(

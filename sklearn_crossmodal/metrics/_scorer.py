@@ -4,6 +4,7 @@ from sklearn.base import BaseEstimator
 
 from ..base import embed_pairs, get_two_view_estimator
 from ..utils._ids import check_ids
+from ._embed import similarity_of
 from ._names import parse_metrics
 from ._retrieval import retrieval_metrics
 
@@ -19,7 +20,7 @@ class RetrievalScorer(BaseEstimator):
         Which view searches the other.
     ties : {"expected", "optimistic", "pessimistic"}, default="expected"
         How equal scores count.
-    similarity : {"cosine", "dot", "euclidean"}, default=None
+    similarity : {"cosine", "dot", "euclidean", "kl"}, default=None
         How embeddings are compared. None is the estimator's own.
     level : {"auto", "item", "row"}, default="auto"
         Whether each item of a row of `y` is an entry of its own.
@@ -82,7 +83,7 @@ def evaluation_arguments(estimator, X, y, groups, labels, similarity, level):
     X_embedded, y_embedded, rows = embed_pairs(estimator, X, y, level=level)
     two_view, _ = get_two_view_estimator(estimator)
     if similarity is None:
-        similarity = two_view.similarity
+        similarity = similarity_of(estimator)
     if groups is None and labels is None and hasattr(two_view, "_groups_of"):
         groups = two_view._groups_of(y)
     name = "groups" if labels is None else "labels"
@@ -113,8 +114,9 @@ def make_retrieval_scorer(
         Which view searches the other; ``"both"`` is the mean of the two.
     ties : {"expected", "optimistic", "pessimistic"}, default="expected"
         How equal scores count; by default as expected under random tie-breaking.
-    similarity : {"cosine", "dot", "euclidean"}, default=None
-        How embeddings are compared. None is the estimator's own `similarity`.
+    similarity : {"cosine", "dot", "euclidean", "kl"}, default=None
+        How embeddings are compared, as in `retrieval_metrics`. None is the estimator's
+        own: what it resolved in `fit` (`similarity_`), or its `similarity`.
     level : {"auto", "item", "row"}, default="auto"
         Whether every item of a row of `y` is a gallery entry of its own. ``"auto"``:
         texts are, bags of vectors are not.

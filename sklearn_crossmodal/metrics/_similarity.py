@@ -1,7 +1,8 @@
 """Similarity scores of queries and gallery, one block of queries at a time.
 
 Higher is closer. Every similarity is one inner product of two prepared matrices, so
-one blocked matrix product serves all of them.
+one blocked matrix product serves all of them. The divergence of distributions is not
+symmetric: its views are prepared by `divergence_views`, whichever of them searches.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,10 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
+from scipy.special import entr
 
 from ._counts import nan_to_last
 
 SIMILARITIES = ("cosine", "dot", "euclidean")
+VIEW_SIMILARITIES = (*SIMILARITIES, "kl")
+"""With those that know which of two views is which."""
+
+# What a probability of the first view is at least before its logarithm is taken.
+_LEAST_PROBABILITY = 1e-12
 
 
 def check_embeddings(
@@ -88,6 +95,74 @@ def _as_float(array: np.ndarray, dtype: Any, name: str) -> np.ndarray:
             f"{name} has dtype {array.dtype} and holds something that is not a number,"
             f" expected real numbers: embed the items first ({error})."
         ) from error
+
+
+def divergence_views(
+    X: np.ndarray, Y: np.ndarray, names: tuple[str, str] = ("X", "Y")
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return matrices whose inner products are -KL(y || x) of the rows x and y.
+
+    Rows are divided by their sums first, and entries of x below 1e-12 are taken as
+    1e-12: the similarity is finite, sum y log x - sum y log y with 0 log 0 = 0. It is
+    the divergence of `Y` from `X` whichever view searches, so the two are lifted here,
+    while they are told apart, to [log x, 1] and [y, -sum y log y].
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_x, n_components)
+        Distributions of the first view, up to a factor: the prediction.
+    Y : ndarray of shape (n_y, n_components)
+        Distributions of the second view, up to a factor: the target.
+    names : tuple of two str, default=("X", "Y")
+        What errors call the views.
+
+    Returns
+    -------
+    X_lifted : ndarray of shape (n_x, n_components + 1)
+        float64 if `X` is, else float32.
+    Y_lifted : ndarray of shape (n_y, n_components + 1)
+        float64 if `Y` is, else float32.
+
+    Raises
+    ------
+    ValueError
+        If an entry is negative or a row sums to 0; the row is named.
+    """
+    x, y = (_distributions(V, name) for V, name in zip((X, Y), names, strict=True))
+    log_x = np.log(np.maximum(x, _LEAST_PROBABILITY))
+    X_lifted = np.hstack([log_x, np.ones((len(x), 1))])
+    Y_lifted = np.hstack([y, entr(y).sum(axis=1, keepdims=True)])
+    return _in_dtype_of(X, X_lifted), _in_dtype_of(Y, Y_lifted)
+
+
+def _distributions(rows: np.ndarray, name: str) -> np.ndarray:
+    """Return rows in float64 divided by their sums; a row with NaN or inf is NaN."""
+    rows = np.asarray(rows, dtype=np.float64)
+    negative = np.flatnonzero((rows < 0).any(axis=1))
+    if len(negative):
+        i = negative[0]
+        raise ValueError(
+            f"Row {i} of {name} has the negative entry {rows[i].min():.6g}, expected"
+            " distributions for similarity 'kl': give non-negative rows, or compare"
+            " with 'cosine', 'dot' or 'euclidean'."
+        )
+    empty = np.flatnonzero((rows == 0).all(axis=1))
+    if len(empty):
+        raise ValueError(
+            f"Row {empty[0]} of {name} is all zeros, expected distributions for"
+            " similarity 'kl': drop the row, or give it equal entries where nothing is"
+            " known of it."
+        )
+    with np.errstate(invalid="ignore"):
+        # By the largest first: sums of huge or tiny entries stay in range.
+        rows = rows / rows.max(axis=1, keepdims=True)
+        rows /= rows.sum(axis=1, keepdims=True)
+    return np.where(np.isfinite(rows).all(axis=1, keepdims=True), rows, np.nan)
+
+
+def _in_dtype_of(rows: np.ndarray, lifted: np.ndarray) -> np.ndarray:
+    wide = rows.dtype.kind == "f" and rows.dtype.itemsize >= 8
+    return lifted if wide else lifted.astype(np.float32)
 
 
 def prepare(
