@@ -43,8 +43,23 @@ __all__ = [
 _BLOCK_VALUES = 1 << 20
 
 
+class SharedParametersMixin:
+    """Let `clone` share the parameters that hold corpora or word vectors."""
+
+    _shared_parameters: tuple[str, ...] = ()
+
+    def __sklearn_clone__(self):
+        shared = {name: getattr(self, name) for name in self._shared_parameters}
+        bare = object.__new__(type(self))
+        bare.__dict__.update(vars(self), **dict.fromkeys(shared))
+        cloned = clone_parametrized(bare)
+        vars(cloned).update(shared)
+        return cloned
+
+
 class TwoViewEmbedder(
     CallbackSupportMixin,
+    SharedParametersMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     BaseEstimator,
@@ -80,8 +95,8 @@ class TwoViewEmbedder(
     # With metadata routing, Pipeline.score passes its sample_weight on, None too.
     __metadata_request__score = {"sample_weight": None}
 
-    # Parameters that hold corpora or word vectors: `clone` shares them.
-    _shared_parameters: tuple[str, ...] = ()
+    # Whether rows of `X` may be arrays of more than one dimension.
+    _takes_images = False
 
     def score(self, X, y, groups=None):
         """Return the mean reciprocal rank, the mean of both directions.
@@ -114,25 +129,39 @@ class TwoViewEmbedder(
             y_embedded,
             groups=ids,
             y_groups=ids[rows],
-            similarity=self.similarity,
+            similarity=self._compared_by,
         )
+
+    @property
+    def _compared_by(self):
+        """How embeddings are compared: what `fit` resolved, where it had a choice."""
+        return getattr(self, "similarity_", None) or self.similarity
 
     def _groups_of(self, y):
         """Return the groups of rows where none are given; None: each is its own."""
+
+    # Sums and differences are taken of coordinates; embeddings are made of them last.
+
+    def _coordinates_x(self, X):
+        """Return what rows of `X` add to a sum: their embeddings, unless said here."""
+        return np.asarray(self.transform(X))
+
+    def _coordinates_y(self, y):
+        """Return what rows of `y` add to a sum."""
+        return np.asarray(self.transform_y(y))
+
+    def _embed_coordinates(self, coordinates):
+        """Return the embeddings of sums, in the place of rows of `y`."""
+        if self._compared_by != "cosine":
+            return coordinates
+        norms = np.linalg.norm(coordinates, axis=1, keepdims=True)
+        return np.divide(coordinates, norms, where=norms > 0, out=coordinates.copy())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-    def __sklearn_clone__(self):
-        shared = {name: getattr(self, name) for name in self._shared_parameters}
-        bare = object.__new__(type(self))
-        bare.__dict__.update(vars(self), **dict.fromkeys(shared))
-        cloned = clone_parametrized(bare)
-        vars(cloned).update(shared)
-        return cloned
 
     def _check_X(self, X, *, reset):
         """Validate `X` without converting it: a memmap stays on disk, float16 too."""
@@ -142,6 +171,7 @@ class TwoViewEmbedder(
             reset=reset,
             accept_sparse="csr",
             dtype="numeric",
+            allow_nd=self._takes_images,
             ensure_all_finite=False,
             ensure_min_samples=2 if reset else 1,
         )
@@ -234,22 +264,28 @@ def get_two_view_estimator(estimator):
     >>> two_view, later_steps
     (CaptionRanker(), [PCA(n_components=8)])
     """
+    _, two_view, later_steps = unwrap(estimator)
+    return two_view, later_steps
+
+
+def unwrap(estimator):
+    """Return the steps before a two-view estimator, itself, and the steps behind it."""
     if isinstance(estimator, Pipeline):
-        return _two_view_step(estimator)
+        return _unwrap_pipeline(estimator)
     if hasattr(estimator, "transform_y"):
-        return estimator, []
+        return [], estimator, []
     if hasattr(estimator, "estimator"):
         check_is_fitted(estimator)
         for name in ("best_estimator_", "estimator_", "estimator"):
             if hasattr(estimator, name):
-                return get_two_view_estimator(getattr(estimator, name))
+                return unwrap(getattr(estimator, name))
     raise TypeError(
         f"{type(estimator).__name__} has no second view: expected an estimator with "
         "transform_y, such as CaptionRanker, or a Pipeline or search around one."
     )
 
 
-def _two_view_step(pipeline):
+def _unwrap_pipeline(pipeline):
     steps = [step for step in pipeline.named_steps.values() if step not in _NO_STEP]
     found = [i for i, step in enumerate(steps) if _is_two_view(step)]
     if len(found) != 1:
@@ -257,8 +293,9 @@ def _two_view_step(pipeline):
         raise TypeError(
             f"A Pipeline needs exactly one two-view step; {names} has {len(found)}."
         )
-    two_view, inner = get_two_view_estimator(steps[found[0]])
-    return two_view, inner + steps[found[0] + 1 :]
+    place = found[0]
+    earlier, two_view, later = unwrap(steps[place])
+    return steps[:place] + earlier, two_view, later + steps[place + 1 :]
 
 
 _NO_STEP = (None, "passthrough")

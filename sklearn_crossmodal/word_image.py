@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 from .base import check_finite
 from .levenshtein import LevenshteinStringEmbedder
 from .losses._word_images import REGRESSIONS, JointEditError, WordImageRegression
-from .metrics._similarity import prepare
 from .preprocessing import PHOC
 from .training import NetEmbedder
 from .training._images import computes_bfloat16
@@ -27,9 +26,9 @@ from .utils._bags import Bags
 from .utils._edit_distance import EditDistance
 from .utils._ids import encode_ids
 from .utils._images import check_image_size, normalize_images, read_images
+from .utils._nearest import nearest
 from .utils._sklearn import HasMethods, Interval, StrOptions, fit_context
 from .utils._strings import check_strings, fold
-from .utils._top_k import check_n, top_k
 
 _JOINT = "joint"
 
@@ -718,7 +717,9 @@ class WordImageEmbedder(NetEmbedder):
             Cosines, or minus the distances.
         """
         strings = check_strings(strings)
-        return self._nearest(self.transform_y(strings), self.transform(X), n)
+        return nearest(
+            self.transform_y(strings), self.transform(X), self.similarity, n
+        )
 
     def rank(self, X, strings, n=10):
         """Return the strings that images may say, with their similarities.
@@ -740,22 +741,10 @@ class WordImageEmbedder(NetEmbedder):
             Cosines, or minus the distances.
         """
         strings = check_strings(strings)
-        found, similarities = self._nearest(
-            self.transform(X), self.transform_y(strings), n
+        found, similarities = nearest(
+            self.transform(X), self.transform_y(strings), self.similarity, n
         )
         return [[strings[i] for i in row] for row in found], similarities
-
-    def _nearest(self, queries, gallery, n):
-        n = check_n(n)
-        queries, gallery = np.asarray(queries), np.asarray(gallery)
-        found, products = top_k(*prepare(queries, gallery, self.similarity), n)
-        if self.similarity == "cosine":
-            return found, products
-        similarities = np.empty(found.shape, dtype=np.float32)
-        for query, entries, row in zip(queries, found, similarities, strict=True):
-            differences = query - gallery[entries]
-            row[:] = -np.sqrt(np.einsum("ij,ij->i", differences, differences))
-        return found, similarities
 
 
 @contextmanager

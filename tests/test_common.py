@@ -18,9 +18,11 @@ import sklearn_crossmodal
 from sklearn_crossmodal import (
     CaptionRanker,
     CosCosEmbedder,
+    DynamicLexicon,
     Im2VecProjector,
     ImageEnhancedSkipGram,
     LevenshteinStringEmbedder,
+    SemanticProjector,
     StringNeighbors,
     WordImageEmbedder,
     preprocessing,
@@ -30,7 +32,11 @@ from sklearn_crossmodal.preprocessing import (
     BagTransformer,
     CaptionTokenizer,
     DCToW,
+    Doc2VecVectorizer,
+    LDAVectorizer,
     LogMelStacker,
+    OnnxImageFeatures,
+    WordMeanVectorizer,
 )
 from sklearn_crossmodal.utils.estimator_checks import (
     parametrize_with_string_checks,
@@ -117,6 +123,20 @@ WORD_SPACE_OPTIONS = {
     },
 }
 
+# Text spaces of a few documents, and of vectors as they are.
+SMALL_SEMANTIC = {"hidden_layer_sizes": (16,), "max_epochs": 2, "random_state": 0}
+SMALL_SEMANTIC_PROJECTOR = SemanticProjector(
+    WordMeanVectorizer(8, epochs=1), **SMALL_SEMANTIC
+)
+SMALL_VECTOR_PROJECTOR = SemanticProjector(**SMALL_SEMANTIC)
+SMALL_TOPIC_PROJECTOR = SemanticProjector(
+    LDAVectorizer(4, max_iter=2), loss="softmax_cross_entropy", **SMALL_SEMANTIC
+)
+SMALL_LEXICON = DynamicLexicon(LDAVectorizer(4, max_iter=2), **SMALL_SEMANTIC)
+SEMANTIC_OPTIONS = {
+    "strong_params": {"max_epochs": 60, "lr": 0.02, "batch_size": 8, "dropout": 0.0},
+}
+
 # scikit-learn tries array API namespaces only if SCIPY_ARRAY_API=1 was in the
 # environment before scipy was first imported; the check passes if it was.
 MAY_SKIP = {"check_array_api_input"}
@@ -130,6 +150,12 @@ SKLEARN_CHECKS = [
     (SMALL_PROJECTOR, 47, 1),
     (SMALL_JOINT_PROJECTOR, 47, 1),
     (SMALL_SKIP_GRAM, 47, 1),
+    (SMALL_VECTOR_PROJECTOR, 47, 1),
+    (SMALL_LEXICON, 47, 1),
+    (LDAVectorizer(), 1, 0),
+    (WordMeanVectorizer(), 1, 0),
+    (Doc2VecVectorizer(), 1, 0),
+    (OnnxImageFeatures("network.onnx"), 1, 0),
     (CaptionTokenizer(), 1, 0),
     (PHOC(), 1, 0),
     (DCToW(), 1, 0),
@@ -155,6 +181,12 @@ TWO_VIEW_CHECKS = [
     ((SMALL_JOINT_PROJECTOR, "tags", WORD_SPACE_OPTIONS), 42),
     ((SMALL_SKIP_GRAM, "texts", WORD_SPACE_OPTIONS), 42),
     ((SMALL_SKIP_GRAM, "tags", WORD_SPACE_OPTIONS), 42),
+    ((SMALL_SEMANTIC_PROJECTOR, "texts", SEMANTIC_OPTIONS), 42),
+    ((SMALL_SEMANTIC_PROJECTOR, "several_texts", SEMANTIC_OPTIONS), 42),
+    ((SMALL_VECTOR_PROJECTOR, "vectors", SEMANTIC_OPTIONS), 41),
+    ((SMALL_TOPIC_PROJECTOR, "texts", SEMANTIC_OPTIONS), 42),
+    ((SMALL_LEXICON, "texts", SEMANTIC_OPTIONS), 42),
+    ((SMALL_LEXICON, "several_texts", SEMANTIC_OPTIONS), 42),
 ]
 
 # ... and of ours for transformers of strings.

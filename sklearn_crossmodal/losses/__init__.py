@@ -16,6 +16,13 @@ from ._strings import (
     RelativeEditError,
     SquaredEditError,
 )
+from ._targets import (
+    TARGET_LOSSES,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+    VectorCosineError,
+    VectorSquaredError,
+)
 from ._word_space import (
     CONTEXT_LOSSES,
     IMAGE_WORD_LOSSES,
@@ -35,6 +42,7 @@ __all__ = [
     "IMAGE_WORD_LOSSES",
     "MILNCE",
     "PAIR_LOSSES",
+    "TARGET_LOSSES",
     "ContextHinge",
     "ContextNegativeSampling",
     "CosCos2",
@@ -49,9 +57,13 @@ __all__ = [
     "RandomNegative",
     "RelativeEditError",
     "SemiHardNegative",
+    "SigmoidCrossEntropy",
+    "SoftmaxCrossEntropy",
     "SquaredEditError",
     "SquaredError",
     "SumOfViolations",
+    "VectorCosineError",
+    "VectorSquaredError",
     "WordSigmoid",
     "WordSoftmax",
 ]

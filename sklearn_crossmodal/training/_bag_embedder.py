@@ -7,7 +7,6 @@ import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
-from ..base import check_finite
 from ..utils._bags import Bags, pool_rows, repeat_rows
 from ..utils._containers import (
     as_rows,
@@ -21,9 +20,10 @@ from ..utils._ids import encode_ids, ids_of_items
 from ..utils._sklearn import Interval, StrOptions, fit_context
 from ._bags import BagPairs
 from ._embedder import NetEmbedder
+from ._vector_items import VectorItemsMixin
 
 
-class BagEmbedder(NetEmbedder):
+class BagEmbedder(VectorItemsMixin, NetEmbedder):
     """Base class of estimators that train on same and different pairs of items.
 
     Every item of a row of `X` is same with every item of that row of `y`. `fit` also
@@ -38,6 +38,8 @@ class BagEmbedder(NetEmbedder):
         "empty_bags": [StrOptions({"error", "drop"})],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
     }
+
+    _width_setting = "n_y_features"
 
     # Those that make sense when the different pairs are drawn one by one.
     _losses_of_drawn_pairs: tuple[str, ...] = ()
@@ -208,57 +210,11 @@ class BagEmbedder(NetEmbedder):
         )
 
     def _default_y_transformer(self, items):
+        if holds_text(items):  # scikit-learn has many ways to make vectors of it
+            return None
         return StandardScaler(with_mean=not sparse.issparse(items))
 
-    def _fit_y_transformer(self, items):
-        self._check_given_items(items)
-        super()._fit_y_transformer(items)
-
-    def _transform_items(self, items):
-        self._check_given_items(items)
-        if not holds_text(items):  # the transformer would say that X has them
-            self._check_width(
-                items, getattr(self.y_transformer_, "n_features_in_", None)
-            )
-        return super()._transform_items(items)
-
-    def _check_given_items(self, items):
-        """Refuse what a scaler would take, or refuse without naming `y`."""
-        if not holds_text(items):
-            check_finite(items, "y", type(self).__name__, as_float32=False)
-        elif self.y_transformer is None:
-            raise TypeError(
-                f"{type(self).__name__} reads vectors, and y holds text. Give a "
-                "y_transformer that makes vectors of it, TfidfVectorizer() for "
-                "instance."
-            )
-
-    def _check_items(self, items):
-        if not (isinstance(items, np.ndarray) or sparse.issparse(items)):
-            items = np.asarray(items)
-        if items.ndim != 2 or items.dtype.kind not in "biuf":
-            raise TypeError(
-                "y_transformer must make one vector of real numbers of each item; got "
-                f"shape {items.shape} of dtype {items.dtype}."
-            )
-        items = items.tocsr() if sparse.issparse(items) else items
-        check_finite(items, "y", type(self).__name__, as_float32=True)
-        self._check_width(items, self._y_width())
-        return items
-
-    def _check_width(self, items, n_features):
-        if n_features not in (None, items.shape[1]):
-            raise ValueError(
-                f"y has {items.shape[1]} features, but {type(self).__name__} was "
-                f"fitted with {n_features}."
-            )
-
     # -------------------------------------------------------------------- embedding
-
-    def _y_width(self):
-        if not hasattr(self, "net_"):
-            return None
-        return self._settings_["module"]["n_y_features"]
 
     def _embed_X(self, net, X, rows=None):
         rows = np.arange(len(X)) if rows is None else rows

@@ -282,7 +282,7 @@ class NetEmbedder(NetTrainer, TwoViewEmbedder):
             embedded,
             repeat_rows(bags.counts),
             n_rows=len(bags),
-            normalize=self.similarity == "cosine",
+            normalize=self._compared_by == "cosine",
         )
         return self._wrap_like(y, pooled)
 
@@ -296,7 +296,7 @@ class NetEmbedder(NetTrainer, TwoViewEmbedder):
             y_embedded,
             groups=pairs.groups[rows],
             y_groups=pairs.groups[y_rows],
-            similarity=self.similarity,
+            similarity=self._compared_by,
         )
 
     def _embed_pairs(self, net, pairs):

@@ -81,6 +81,12 @@ def has_parameter(estimator, name):
     return name in estimator.get_params(deep=False)
 
 
+def compares_by(estimator):
+    """Return how a fitted estimator's embeddings are compared."""
+    given = getattr(estimator, "similarity", "cosine")
+    return getattr(estimator, "similarity_", given)
+
+
 def calls_of(estimator, *views, **metadata):
     """Return by name the calls of a fitted estimator, to be made without arguments.
 

@@ -11,6 +11,7 @@ from ._checks_helpers import (
     EMBED,
     N_SAMPLES,
     calls_of,
+    compares_by,
     embed,
     fitted,
     has_parameter,
@@ -195,7 +196,7 @@ def _must_give_means(name, estimator, method, view):
     items, rows, chunks = several_items(view)
     embedded = embed(items).astype(np.float64)
     expected = np.array([embedded[chunk].mean(axis=0) for chunk in chunks])
-    if getattr(estimator, "similarity", "cosine") == "cosine":
+    if compares_by(estimator) == "cosine":
         several = np.array([len(chunk) > 1 for chunk in chunks])
         expected[several] /= np.linalg.norm(expected[several], axis=1, keepdims=True)
     must_be_close(

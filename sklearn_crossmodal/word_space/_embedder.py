@@ -9,10 +9,8 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from scipy import sparse
 from sklearn.model_selection import ShuffleSplit
 
-from ..base import check_finite
 from ..losses._word_space import CONTEXT_LOSSES
 from ..training._pairs import BatchIterator
 from ..training._towers import ACTIVATIONS, check_layer_sizes
@@ -24,6 +22,7 @@ from ..utils._containers import (
     refuse_empty,
 )
 from ..utils._ids import encode_ids
+from ..utils._labels import label_dtype, name_labels
 from ..utils._sklearn import Interval, StrOptions
 from ..utils._strings import check_strings
 from ._corpus import EncodedCorpus, check_corpus
@@ -88,19 +87,8 @@ class WordSpaceEmbedder(WordSearcher):
         bags = read_bags(y)
         refuse_empty(bags.counts, "y")
         if not holds_text(as_rows(y)):
-            return Bags(self._name_numbers(bags.items), bags.counts)
+            return Bags(name_labels(bags.items, type(self).__name__), bags.counts)
         return Bags(check_strings(bags.items, "y"), bags.counts)
-
-    def _name_numbers(self, labels):
-        """Return numeric labels as words: 3 is "3"."""
-        name = type(self).__name__
-        if sparse.issparse(labels) or labels.shape[1] != 1:
-            raise TypeError(
-                f"{name} reads words: for each row of y a str, a list of str or a label"
-                f" that is one number; got vectors of {labels.shape[1]} numbers."
-            )
-        check_finite(labels, "y", name, as_float32=False)
-        return list(map(str, labels[:, 0].tolist()))
 
     def _groups_of(self, y):
         """Images of the same words are right answers for each other."""
@@ -113,16 +101,10 @@ class WordSpaceEmbedder(WordSearcher):
         corpus = metadata.pop("corpus", None)
         self._text_source_ = self.corpus if corpus is None else corpus
         if reset:
-            self.label_dtype_ = self._label_dtype(y)
+            are_words = self.word_vectors is not None or self._text_source_ is not None
+            self.label_dtype_ = np.dtype(object).str if are_words else label_dtype(y)
         X, y, metadata, rows = super()._check_pairs(X, y, metadata, reset=reset)
         return X, y, {**metadata, "together": together}, rows
-
-    def _label_dtype(self, y):
-        """Return the type of numbers that words stand for, if they are such numbers."""
-        given = self.word_vectors is not None or self._text_source_ is not None
-        if y is None or given or holds_text(as_rows(y)):
-            return np.dtype(object).str
-        return np.asarray(read_bags(y).items).dtype.str
 
     def _split(self, rows, metadata):
         """Hold out images, not all those of a word, unless groups were given."""

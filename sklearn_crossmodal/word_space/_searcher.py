@@ -8,8 +8,11 @@ from sklearn.utils.validation import check_is_fitted
 from ..training import NetEmbedder
 from ..training._engine import embed
 from ..training._pairs import take_features
+from ..utils._bags import pool_rows, repeat_rows
 from ..utils._containers import flatten_items
+from ..utils._labels import as_labels
 from ..utils._top_k import check_n, top_k
+from ._pairs import PAD
 from ._search import mix, nearest_rows, nearest_words
 from ._vectors import keyed_vectors
 
@@ -40,10 +43,7 @@ class WordSearcher(NetEmbedder):
             that of a `y` of numbers.
         """
         ranked, _ = self._rank(X, words, n=1)
-        nearest = np.array([row[0] for row in ranked], dtype=object)
-        if self.label_dtype_ == "|b1":  # any text is true to numpy
-            return nearest == "True"
-        return nearest.astype(self.label_dtype_)
+        return as_labels([row[0] for row in ranked], self.label_dtype_)
 
     def rank(self, X, words=None, n=10):
         """Return the nearest words for each image, with their cosines.
@@ -169,6 +169,19 @@ class WordSearcher(NetEmbedder):
             warnings.filterwarnings("ignore", "X does not have valid feature names")
             X = self._check_X(X, reset=False)
         return self._project(X) * self.projection_scale_
+
+    def _coordinates_x(self, X):
+        return self._project_to_scale(X)
+
+    def _coordinates_y(self, y):
+        bags = self._read_y(y)
+        ids = self._transform_items(bags.items)
+        known = ids != PAD
+        vectors = self._table()[ids] * known[:, :, None]
+        items = vectors.sum(axis=1) / np.maximum(1, known.sum(axis=1))[:, None]
+        if not known.any():
+            raise ValueError(f"{bags.items[0]!r:.60} has no word with a vector.")
+        return pool_rows(items, repeat_rows(bags.counts), normalize=False)
 
     def _project(self, X, rows=None):
         return embed(self.net_, self.net_.module_.image, X, take_features, rows)

@@ -1,0 +1,172 @@
+"""Queries that are sums and differences of rows of either view."""
+
+import warnings
+from os import PathLike
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils.validation import check_is_fitted
+
+from .base import unwrap
+
+# A sum that is as small as this, beside its terms, is what rounding leaves of zero.
+_ROUNDING = 1e-6
+
+
+def compose_query(estimator, positive=(), negative=(), weights=None):
+    r"""Return a query that is a sum and difference of rows of either view.
+
+    .. math:: q = \frac{\sum_i w_i v_i}{\sum_i w_i}
+
+    of what the rows are before anything is normalised, with a minus for `negative`;
+    then `q` is normalised as embeddings are. Where the weights cancel or their sum is
+    negative, there is nothing to divide by: then `q` is the sum of the vectors scaled
+    to unit length. "An image like this, with an animal and without a wedding" is
+    ``compose_query(model, positive=[image, "animal"], negative=["wedding"])``.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted two-view estimator, or a Pipeline, GridSearchCV and the like around one.
+    positive, negative : list, default=()
+        Rows to add, and to take away, in any mixture. A str, or a list of str, is a row
+        of `y`; anything else is a row of `X`. ``("x", row)`` and ``("y", row)`` say so
+        where that is not what is meant: of two views of vectors, or of images by paths.
+    weights : array-like of shape (n_positive + n_negative,), default=None
+        How much each counts, those of `positive` first; all non-negative. None: each 1.
+
+    Returns
+    -------
+    query : ndarray of shape (n_components,), dtype float32
+        A row of the second view in the space of ``estimator.transform``: the images
+        that it finds have the highest ``estimator.transform(X) @ query``, for
+        embeddings compared by cosine or by products.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows, weights are negative, not finite or of another number, or
+        the rows cancel to zero, which has no direction.
+    TypeError
+        If `positive` or `negative` is no list of rows, or no two-view estimator is
+        inside `estimator`.
+
+    See Also
+    --------
+    sklearn_crossmodal.ImageEnhancedSkipGram.most_similar : Sums of words and images,
+        and the words nearest to them.
+
+    Notes
+    -----
+    The queries of Gomez et al. (2018), who scale each vector by its own smallest and
+    largest number first, which is not linear: what is taken away is then not what was
+    added.
+
+    What a row adds is its embedding; for estimators that know more than a direction,
+    the vector before it is scaled to unit length: of `SemanticProjector` that of the
+    text model, and of `Im2VecProjector` and `ImageEnhancedSkipGram` the word vector and
+    the projection of an image, brought to the length of words.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_crossmodal import SemanticProjector, compose_query
+    >>> y = np.eye(4)[[0, 1, 2, 3] * 10]
+    >>> model = SemanticProjector(max_epochs=40, dropout=0, lr=0.01, random_state=0)
+    >>> model = model.fit(y, y)
+    >>> query = compose_query(model, [("y", y[0]), ("y", y[1])], [("x", y[0])])
+    >>> int((model.transform(np.eye(4)) @ query).argmax())
+    1
+    """
+    earlier_steps, two_view, later_steps = unwrap(estimator)
+    check_is_fitted(two_view)
+    entries = [*_entries(positive, "positive"), *_entries(negative, "negative")]
+    if not entries:
+        raise ValueError("A query needs a row in positive or negative; both are empty.")
+    weights = _signed_weights(weights, len(positive), len(negative))
+    rows = [_coordinates(two_view, earlier_steps, *entry) for entry in entries]
+    query = _sum(np.vstack(rows).astype(np.float64), weights)
+    embedded = two_view._embed_coordinates(query.astype(np.float32)[None])
+    if not embedded.any():
+        raise ValueError(
+            "What is taken away leaves nothing: the query cancels to zero, which is "
+            "near to nothing. Change rows or weights."
+        )
+    for step in later_steps:
+        embedded = step.transform(embedded)
+    return np.asarray(embedded, dtype=np.float32)[0]
+
+
+def _sum(rows, weights):
+    """Return the weighted mean of rows; where weights cancel, a sum of directions."""
+    total = weights.sum()
+    if total > _ROUNDING * np.abs(weights).sum():
+        query = weights @ rows / total
+    else:
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        rows = np.divide(rows, norms, where=norms > 0, out=np.zeros_like(rows))
+        query = weights @ rows
+    largest = np.abs(weights[:, None] * rows).max()
+    if not np.abs(query).max() > _ROUNDING * largest:
+        return np.zeros_like(query)
+    return query
+
+
+def _entries(rows, name):
+    """Return rows with the view of each."""
+    if isinstance(rows, str) or not hasattr(rows, "__len__"):
+        raise TypeError(
+            f"{name} must be a list of rows; got {type(rows).__name__}. Wrap a single "
+            "row in a list."
+        )
+    return [_entry(row) for row in rows]
+
+
+def _entry(row):
+    if isinstance(row, tuple) and len(row) == 2 and row[0] in ("x", "y"):
+        return row
+    several = isinstance(row, list | tuple) and len(row) > 0
+    is_text = isinstance(row, str) or (
+        several and all(isinstance(text, str) for text in row)
+    )
+    return ("y" if is_text else "x"), row
+
+
+def _signed_weights(weights, n_positive, n_negative):
+    signs = np.r_[np.ones(n_positive), -np.ones(n_negative)]
+    if weights is None:
+        return signs
+    weights = np.asarray(weights, dtype=np.float64)
+    if weights.shape != signs.shape:
+        raise ValueError(
+            f"weights has shape {weights.shape}, expected one for each of {n_positive} "
+            f"rows of positive and {n_negative} of negative, in this order."
+        )
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        raise ValueError(
+            "weights must be finite, not negative and not all zero: what is taken away "
+            f"goes into negative. Got {weights.tolist()}."
+        )
+    return signs * weights
+
+
+def _coordinates(two_view, earlier, view, row):
+    """Return the coordinates of one row, as a matrix of one row."""
+    if view == "y":
+        return two_view._coordinates_y([row])
+    X = _as_view(row)
+    with warnings.catch_warnings():  # rows of a frame come without names
+        warnings.filterwarnings("ignore", "X does not have valid feature names")
+        for step in earlier:
+            X = step.transform(X)
+        return two_view._coordinates_x(X)
+
+
+def _as_view(row):
+    """Return a view of one row."""
+    if issparse(row):
+        return row
+    if isinstance(row, str | bytes | PathLike):  # an image by its path
+        return [row]
+    values = np.asarray(row)
+    return values[None] if values.ndim == 1 else [values]
