@@ -8,7 +8,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
 from .preprocessing import LDAVectorizer
-from .preprocessing._topics import topic_words, word_counts
+from .preprocessing._topics import topic_masses, topic_words, word_counts
 from .semantic import SemanticProjector
 from .utils._bags import Bags
 from .utils._containers import as_rows, holds_text
@@ -414,6 +414,11 @@ class DynamicLexicon(SemanticProjector):
             counts = [self.background.get(word, 0) for word in words]
         self.word_counts_ = np.asarray(counts, dtype=np.float64)
         _check_counts(self.word_counts_, words)
+
+    def _check_items(self, items):
+        items = super()._check_items(items)
+        masses = topic_masses(self.y_transformer_)
+        return items if masses is None else items * masses
 
     def _space(self, items):
         space, settings = super()._space(items)

@@ -288,11 +288,13 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
     --------
     >>> from sklearn_crossmodal import SemanticProjector
     >>> from sklearn_crossmodal.datasets import load_digit_captions
+    >>> from sklearn_crossmodal.preprocessing import WordMeanVectorizer
     >>> train = load_digit_captions(subset="train", n_samples=300, random_state=0)
-    >>> projector = SemanticProjector(max_epochs=2, random_state=0)
+    >>> texts = WordMeanVectorizer(50, token_pattern=r"\w+")  # "a 7" has two words
+    >>> projector = SemanticProjector(texts, max_epochs=2, random_state=0)
     >>> projector = projector.fit(train.data, train.captions, groups=train.groups)
     >>> projector.transform(train.data[:2]).shape
-    (2, 300)
+    (2, 50)
     >>> found, scores = projector.search(["a seven"], train.data, n=3)
     >>> found.shape
     (1, 3)
@@ -408,9 +410,7 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
         """
         X_embedded = np.asarray(self.transform(X))
         texts, _ = flatten_items(_check_list(texts), name="texts")
-        best, scores = nearest(
-            X_embedded, self.transform_y(texts), self.similarity_, n
-        )
+        best, scores = nearest(X_embedded, self.transform_y(texts), self.similarity_, n)
         return [[texts[i] for i in row] for row in best], scores
 
     def search(self, texts, X, n=10):

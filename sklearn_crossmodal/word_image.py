@@ -717,9 +717,7 @@ class WordImageEmbedder(NetEmbedder):
             Cosines, or minus the distances.
         """
         strings = check_strings(strings)
-        return nearest(
-            self.transform_y(strings), self.transform(X), self.similarity, n
-        )
+        return nearest(self.transform_y(strings), self.transform(X), self.similarity, n)
 
     def rank(self, X, strings, n=10):
         """Return the strings that images may say, with their similarities.

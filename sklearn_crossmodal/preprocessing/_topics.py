@@ -5,6 +5,7 @@ from itertools import chain
 
 import numpy as np
 from scipy import sparse
+from sklearn.decomposition import LatentDirichletAllocation
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -65,6 +66,26 @@ def topic_words(transformer):
         "make_pipeline(CountVectorizer(), LatentDirichletAllocation()), whose last "
         "step has non-negative components_ of the words that a step before it counts."
     )
+
+
+def topic_masses(transformer):
+    """Return by what the output of a text transformer is to be weighted, or None.
+
+    Parameters
+    ----------
+    transformer : estimator
+        As for `topic_words`.
+
+    Returns
+    -------
+    masses : ndarray of shape (n_components,), or None
+        The sums of the `components_` of a factorisation, NMF for instance, whose scale
+        says nothing by itself. None: the output is shares, or counts.
+    """
+    last = _steps(transformer)[-1]
+    if isinstance(last, LatentDirichletAllocation) or not hasattr(last, "components_"):
+        return None
+    return np.asarray(last.components_).sum(axis=1)
 
 
 def word_counts(transformer, documents, words):
