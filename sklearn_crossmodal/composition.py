@@ -1,6 +1,7 @@
 """Queries that are sums and differences of rows of either view."""
 
 import warnings
+from numbers import Number
 from os import PathLike
 
 import numpy as np
@@ -84,16 +85,20 @@ def compose_query(estimator, positive=(), negative=(), weights=None):
     if not entries:
         raise ValueError("A query needs a row in positive or negative; both are empty.")
     weights = _signed_weights(weights, len(positive), len(negative))
-    rows = [_coordinates(two_view, earlier_steps, *entry) for entry in entries]
+    with warnings.catch_warnings():  # rows of a frame come without names
+        warnings.filterwarnings("ignore", "X does not have valid feature names")
+        rows = [_coordinates(two_view, earlier_steps, *entry) for entry in entries]
     query = _sum(np.vstack(rows).astype(np.float64), weights)
     embedded = two_view._embed_coordinates(query.astype(np.float32)[None])
     if not embedded.any():
         raise ValueError(
-            "What is taken away leaves nothing: the query cancels to zero, which is "
-            "near to nothing. Change rows or weights."
+            "What is taken away leaves nothing: the query cancels to zero, or, of "
+            "distributions, to less. Change rows or weights."
         )
-    for step in later_steps:
-        embedded = step.transform(embedded)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "X does not have valid feature names")
+        for step in later_steps:
+            embedded = step.transform(embedded)
     return np.asarray(embedded, dtype=np.float32)[0]
 
 
@@ -114,22 +119,31 @@ def _sum(rows, weights):
 
 def _entries(rows, name):
     """Return rows with the view of each."""
-    if isinstance(rows, str) or not hasattr(rows, "__len__"):
+    several = isinstance(rows, list | tuple) or (
+        isinstance(rows, np.ndarray) and (rows.ndim > 1 or rows.dtype.kind in "OU")
+    )
+    if not several or (len(rows) and all(isinstance(v, Number) for v in rows)):
         raise TypeError(
             f"{name} must be a list of rows; got {type(rows).__name__}. Wrap a single "
             "row in a list."
         )
-    return [_entry(row) for row in rows]
+    return [_entry(row, f"Row {i} of {name}") for i, row in enumerate(rows)]
 
 
-def _entry(row):
-    if isinstance(row, tuple) and len(row) == 2 and row[0] in ("x", "y"):
-        return row
+def _entry(row, where):
+    if isinstance(row, tuple) and len(row) == 2 and isinstance(row[0], str):
+        if row[0] in ("x", "y"):
+            return *row, where
+        if not isinstance(row[1], str):
+            raise TypeError(
+                f"{where} must be a row, or ('x', row) or ('y', row); got a tuple that "
+                f"starts with {row[0]!r:.60}."
+            )
     several = isinstance(row, list | tuple) and len(row) > 0
     is_text = isinstance(row, str) or (
         several and all(isinstance(text, str) for text in row)
     )
-    return ("y" if is_text else "x"), row
+    return ("y" if is_text else "x"), row, where
 
 
 def _signed_weights(weights, n_positive, n_negative):
@@ -150,23 +164,32 @@ def _signed_weights(weights, n_positive, n_negative):
     return signs * weights
 
 
-def _coordinates(two_view, earlier, view, row):
+def _coordinates(two_view, earlier, view, row, where):
     """Return the coordinates of one row, as a matrix of one row."""
     if view == "y":
         return two_view._coordinates_y([row])
-    X = _as_view(row)
-    with warnings.catch_warnings():  # rows of a frame come without names
-        warnings.filterwarnings("ignore", "X does not have valid feature names")
+    X = _as_view(row, where)
+    try:
         for step in earlier:
             X = step.transform(X)
-        return two_view._coordinates_x(X)
+        coordinates = two_view._coordinates_x(X)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{where} is no row of X: {error}") from error
+    if len(coordinates) != 1:
+        raise ValueError(f"{where} must be one row; got {len(coordinates)}.")
+    return coordinates
 
 
-def _as_view(row):
+def _as_view(row, where):
     """Return a view of one row."""
     if issparse(row):
-        return row
+        return row.reshape(1, -1) if row.ndim == 1 else row
     if isinstance(row, str | bytes | PathLike):  # an image by its path
         return [row]
     values = np.asarray(row)
+    if values.dtype.kind not in "biuf" or values.ndim == 0:
+        raise TypeError(
+            f"{where} must be a text, or a row of numbers; got {row!r:.60} "
+            f"({type(row).__name__})."
+        )
     return values[None] if values.ndim == 1 else [values]

@@ -105,6 +105,8 @@ class DynamicLexicon(SemanticProjector):
         The probability of each word in each topic; rows sum to 1.
     word_counts_ : ndarray of shape (n_words,), dtype float64
         How often each occurs: in the training texts, or in `background`.
+    other_counts_ : dict of str to float
+        How often other words occur in `background`.
     label_dtype_ : str
         Type of what `predict` returns, as numpy writes it.
     net_ : skorch.NeuralNet
@@ -135,7 +137,9 @@ class DynamicLexicon(SemanticProjector):
     Several texts of a row are several documents. Topics are found better in the texts
     of an image joined into one, and fewer of them in short documents.
 
-    A `y` of numbers holds labels: each is a word, written in digits.
+    A `y` of numbers holds labels: each is a text of one word, written in digits. It is
+    given as a list of words, which `LDAVectorizer` takes, and
+    ``CountVectorizer(analyzer=list)``.
 
     In [1]_ texts are the captions of an image and the words seen in it; topics were
     found by gensim, 30 of them, and a photo's net was trained to predict them by SGD::
@@ -321,7 +325,7 @@ class DynamicLexicon(SemanticProjector):
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_words), dtype float32
-            Over the words of the topics, rows sum to 1.
+            Over the words of the topics, and those of `background`, rows sum to 1.
 
         Raises
         ------
@@ -365,8 +369,8 @@ class DynamicLexicon(SemanticProjector):
             Each word counts once more than it occurs, so that none is impossible.
         """
         check_is_fitted(self)
-        n_words = len(self.vocabulary_)
-        total = self.word_counts_.sum() + n_words
+        n_words = len(self.vocabulary_) + len(self.other_counts_)
+        total = self.word_counts_.sum() + sum(self.other_counts_.values()) + n_words
         if words is None:
             return (self.word_counts_ + 1) / total
         counts = [self._count_of(word) for word in check_strings(words, "words")]
@@ -375,7 +379,7 @@ class DynamicLexicon(SemanticProjector):
     def _count_of(self, word):
         if word in self.vocabulary_:
             return self.word_counts_[self.vocabulary_[word]]
-        return 0 if self.background is None else self.background.get(word, 0)
+        return self.other_counts_.get(word, 0)
 
     def _word_proba(self, shares, words):
         background = self.background_proba(words)
@@ -393,6 +397,7 @@ class DynamicLexicon(SemanticProjector):
         return LDAVectorizer(100)
 
     def _check_pairs(self, X, y, metadata, *, reset):
+        _check_background(self.background)
         if reset:
             self.label_dtype_ = label_dtype(y)
         return super()._check_pairs(X, y, metadata, reset=reset)
@@ -408,12 +413,17 @@ class DynamicLexicon(SemanticProjector):
         super()._fit_items(items, rows)
         words, self.topic_word_ = topic_words(self.y_transformer_)
         self.vocabulary_ = {word: i for i, word in enumerate(words.tolist())}
-        if self.background is None:
+        given = self.background
+        if given is None:
             counts = word_counts(self.y_transformer_, items, words)
         else:
-            counts = [self.background.get(word, 0) for word in words]
+            counts = [given.get(word, 0) for word in words]
         self.word_counts_ = np.asarray(counts, dtype=np.float64)
-        _check_counts(self.word_counts_, words)
+        self.other_counts_ = {
+            word: float(count)
+            for word, count in (given or {}).items()
+            if word not in self.vocabulary_
+        }
 
     def _check_items(self, items):
         items = super()._check_items(items)
@@ -431,13 +441,13 @@ class DynamicLexicon(SemanticProjector):
         return space, settings
 
 
-def _check_counts(counts, words):
-    bad = np.flatnonzero(~(np.isfinite(counts) & (counts >= 0)))
-    if len(bad):
-        raise ValueError(
-            f"background must map words to counts that are finite and not negative; "
-            f"that of {words[bad[0]]!r} is {counts[bad[0]]}."
-        )
+def _check_background(background):
+    for word, count in (background or {}).items():
+        if not (isinstance(count, Real) and 0 <= count < np.inf):
+            raise ValueError(
+                "background must map words to counts, numbers that are finite and not "
+                f"negative; that of {word!r:.60} is {count!r:.60}."
+            )
 
 
 def _take_columns(topic_word, columns):

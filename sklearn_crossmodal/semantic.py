@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+from contextlib import contextmanager
 from numbers import Real
 
 import numpy as np
@@ -31,7 +32,7 @@ from .training._vector_items import VectorItemsMixin
 from .utils._bags import pool_rows, repeat_rows
 from .utils._containers import flatten_items, holds_text
 from .utils._nearest import nearest
-from .utils._sklearn import Interval, StrOptions
+from .utils._sklearn import Interval, StrOptions, num_samples
 from .utils._top_k import check_n, top_k
 from .utils._warn import unknown_texts_told_once
 
@@ -67,7 +68,8 @@ class SemanticTowers(nn.Module):
         space_settings,
     ):
         super().__init__()
-        self.backbone = copy.deepcopy(image_module) or nn.Identity()
+        given = image_module is not None  # which may be of no length
+        self.backbone = copy.deepcopy(image_module) if given else nn.Identity()
         self.head = feed_forward(
             [n_inputs, *hidden_layer_sizes, n_components], activation, dropout
         )
@@ -251,7 +253,8 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
     -----
     A text that says nothing, because it is empty or has no known word, has a vector of
     zeros. It stands at the mean of the training texts: without a direction, or with the
-    mean distribution.
+    mean distribution. Topic models give it the mean of their prior instead: all topics
+    alike.
 
     TextTopicNet [1]_ with `X` the pixels of images::
 
@@ -383,6 +386,7 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
     @property
     def similarity_(self):
         """How embeddings are compared."""
+        check_is_fitted(self)
         chosen = self._settings_["module"]["space_settings"]["similarity"]
         # Of logarithms of ratios with distributions, as `transform` returns them.
         return "dot" if chosen == "log_ratio" else chosen
@@ -490,6 +494,7 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
         shares : ndarray of shape (n_components, n), dtype float32
             Their values there.
         """
+        check_is_fitted(self)
         is_topics = self._space_name() == "topics"
         values = self.topic_proba(X) if is_topics else np.asarray(self.transform(X))
         return top_k(np.eye(values.shape[1]), values, check_n(n))
@@ -513,8 +518,7 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
             If `loss` did not learn distributions.
         """
         self._check_topics()
-        X = self._check_X(X, reset=False)
-        return embed(self.net_, self.net_.module_.topics_of_image, X, take_features)
+        return self._read_images(X, self.net_.module_.topics_of_image)
 
     def topic_proba_y(self, y):
         """Return the probability of each topic, given the text.
@@ -527,8 +531,7 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
         Returns
         -------
         shares : ndarray of shape (n_samples, n_topics), dtype float32
-            Rows sum to 1. A text that says nothing has the mean distribution of the
-            training texts.
+            Rows sum to 1. A text without a known word has all topics alike.
 
         Raises
         ------
@@ -581,20 +584,32 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
                 "hidden layers and without image_module. Give hidden_layer_sizes=(512,)"
                 ", say."
             )
-        X = self._check_X(X, reset=False)
-        return embed(self.net_, self.net_.module_.hidden, X, take_features)
+        return self._read_images(X, self.net_.module_.hidden)
 
     # -------------------------------------------------------- sums and differences
 
     def _coordinates_x(self, X):
-        X = self._check_X(X, reset=False)
-        return embed(self.net_, self.net_.module_.image, X, take_features)
+        return self._read_images(X, self.net_.module_.image)
 
     def _coordinates_y(self, y):
         return self._pooled(y, self.net_.module_.text)
 
+    def _read_images(self, X, read):
+        """Return what is read of each image."""
+        X = self._check_X(X, reset=False)
+        with self._told_of_images(X):
+            return embed(self.net_, read, X, take_features)
+
+    def _embed_X(self, net, X, rows=None):
+        with self._told_of_images(X):
+            return super()._embed_X(net, X, rows)
+
     def _pooled(self, y, read):
         """Return the mean of what is read of each row's texts."""
+        if y is None or num_samples(y) == 0:
+            raise ValueError(
+                f"{type(self).__name__} needs at least 1 row of y; got none."
+            )
         bags = self._read_y(y)
         items = self._transform_items(bags.items)
         read_items = embed(self.net_, read, items, take_features)
@@ -638,36 +653,60 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
         if self.image_module is None:
             return X.shape[1]
         backbone = copy.deepcopy(self.image_module).cpu().eval()
-        with torch.no_grad():
-            try:
-                features = backbone(take_features(X, slice(2)))
-            except RuntimeError as error:
-                raise ValueError(
-                    "image_module cannot read the rows of X, of shape "
-                    f"{X.shape[1:]}: {error}"
-                ) from error
-        if not isinstance(features, torch.Tensor) or features.ndim < 2:
+        with torch.no_grad(), self._told_of_images(X):
+            some = take_features(X, slice(_N_TRIED))
+            features = backbone(some)
+        if (
+            not isinstance(features, torch.Tensor)
+            or features.ndim < 2
+            or len(features) != len(some)
+        ):
+            shape = getattr(features, "shape", None)
+            described = "" if shape is None else f" of shape {tuple(shape)}"
             raise ValueError(
-                "image_module must return a tensor with a row of features for each "
-                f"image; got {getattr(features, 'shape', type(features).__name__)}."
+                "image_module must return a tensor with a row of features for each of "
+                f"{len(some)} images; got {type(features).__name__}{described}."
             )
         return features[0].numel()
+
+    @contextmanager
+    def _told_of_images(self, X):
+        """Say so where the backbone cannot read images, not what torch says."""
+        try:
+            yield
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            if self.image_module is None:
+                raise
+            raise ValueError(
+                "image_module cannot read the rows of X, of shape "
+                f"{X.shape[1:]}: {error}"
+            ) from error
+
+    def _check_items(self, items):
+        items = super()._check_items(items)
+        if hasattr(self, "net_") and self._space_name() == "topics":
+            _refuse_negative(items)
+        return items
+
+    def _learns_topics(self, items):
+        """Whether texts are distributions to the loss: the first texts decide."""
+        if self.loss != "sigmoid_cross_entropy":
+            return self.loss == "softmax_cross_entropy"
+        if hasattr(self, "net_"):
+            return self._space_name() == "topics"
+        return are_distributions(items)
 
     def _space(self, items):
         """Return which space the loss and the texts ask for, and its settings."""
         similarity = self.similarity
         settings = {"center": self.center, "whitening": self.whitening}
-        softmax = self.loss == "softmax_cross_entropy"
-        sigmoid = self.loss == "sigmoid_cross_entropy"
-        if softmax:
-            _refuse_negative(items)
-        if softmax or (sigmoid and are_distributions(items)):
+        if self._learns_topics(items):
+            softmax = self.loss == "softmax_cross_entropy"
             space, settings["link"] = "topics", "softmax" if softmax else "sigmoid"
             similarity = "log_ratio" if similarity == "auto" else similarity
+            _refuse_negative(items)
         else:
-            space = self.target_scaling if sigmoid else "directions"
-            if self.loss == "squared_error":
-                space = "vectors"
+            space = _SPACE_OF_LOSS.get(self.loss, "directions") or self.target_scaling
             settings |= {"unit": True} if space == "directions" else {}
             similarity = "cosine" if similarity == "auto" else similarity
             self._refuse_divergence(similarity)
@@ -703,6 +742,13 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
         module.space.learn(items)
 
 
+# Which space vectors are in, where not directions alone count; None: by the scaling.
+_SPACE_OF_LOSS = {"squared_error": "vectors", "sigmoid_cross_entropy": None}
+
+# Images that a backbone is tried with: not as many as images have channels, which it
+# would take one image without a batch for.
+_N_TRIED = 5
+
 # Similarities of distributions.
 _DIVERGENCES = ("log_ratio", "kl")
 
@@ -711,7 +757,7 @@ def _refuse_negative(items):
     row = first_negative(items)
     if row is not None:
         raise ValueError(
-            "loss='softmax_cross_entropy' learns distributions, and the vector of text "
+            "Distributions are learned, and the vector of text "
             f"{row} of y has negative numbers. Give a y_transformer that returns "
             "topics or counts, LDAVectorizer() for instance; or another loss."
         )

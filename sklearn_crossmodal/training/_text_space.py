@@ -14,6 +14,7 @@ from ._pairs import take_features
 
 # Rows whose sum is as near to 1 as this are taken for distributions.
 _ROUNDING = 1e-3
+_ROUNDING_OF_WIDTH = 1e-6
 # The logarithm of a smaller share would say more than is known.
 _LEAST_SHARE = 1e-12
 # Added to the variances, as a share of their mean, so that the smallest say little.
@@ -138,7 +139,9 @@ class ScaledSpace(TextSpace):
         ends = [(rows.amin(dim=0), rows.amax(dim=0)) for rows in placed]
         low, high = map(torch.stack, zip(*ends, strict=True))
         self.low.copy_(low.amin(dim=0))
-        self.width.copy_(high.amax(dim=0) - self.low)
+        width = high.amax(dim=0) - self.low
+        # What whitening leaves of a column that never varies is rounding.
+        self.width.copy_(width.where(width > _ROUNDING_OF_WIDTH * width.max(), 0))
 
     def image(self, z):
         """Return the coordinates that outputs stand for."""

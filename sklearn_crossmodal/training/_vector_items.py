@@ -23,6 +23,10 @@ class VectorItemsMixin:
             self._check_width(
                 items, getattr(self.y_transformer_, "n_features_in_", None)
             )
+        elif self.y_transformer_ is None:
+            raise TypeError(
+                f"{type(self).__name__} was fitted on vectors, and y holds text."
+            )
         return super()._transform_items(items)
 
     def _check_given_items(self, items):
