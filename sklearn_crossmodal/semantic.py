@@ -81,7 +81,7 @@ class SemanticTowers(nn.Module):
 
     def inputs(self, x):
         """Return what the head is given: features, or those of the backbone."""
-        return self.backbone(x).flatten(1)
+        return _features_of(self.backbone(x)).flatten(1)
 
     def outputs(self, x):
         """Return the outputs for images."""
@@ -177,10 +177,11 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
     temperature : float, default=0.07
         Initial temperature of ``"info_nce"`` and ``"pairwise_sigmoid"``.
     image_module : torch.nn.Module, default=None
-        Backbone: a net that makes features of raw images, one of torchvision or timm
-        for instance, without its classifier. It gets the rows of `X` as float32, is
-        trained too where its parameters require gradients, and its output is flattened.
-        `fit` trains a copy. None: `X` holds features.
+        Backbone: a net that makes features of raw images, one of torchvision, timm or
+        transformers for instance, without its classifier. It gets the rows of `X` as
+        float32, is trained too where its parameters require gradients, and its output
+        (its ``pooler_output``, if that is no tensor) is flattened. `fit` trains a copy.
+        None: `X` holds features.
     hidden_layer_sizes : tuple of int, default=(1024,)
         Hidden layers between features and the text space.
     activation : {"relu", "tanh", "gelu"}, default="relu"
@@ -655,7 +656,7 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
         backbone = copy.deepcopy(self.image_module).cpu().eval()
         with torch.no_grad(), self._told_of_images(X):
             some = take_features(X, slice(_N_TRIED))
-            features = backbone(some)
+            features = _features_of(backbone(some))
         if (
             not isinstance(features, torch.Tensor)
             or features.ndim < 2
@@ -751,6 +752,13 @@ _N_TRIED = 5
 
 # Similarities of distributions.
 _DIVERGENCES = ("log_ratio", "kl")
+
+
+def _features_of(output):
+    """Return the tensor of a backbone's output: models of transformers name theirs."""
+    if isinstance(output, torch.Tensor):
+        return output
+    return getattr(output, "pooler_output", output)
 
 
 def _refuse_negative(items):

@@ -4,6 +4,7 @@ import copy
 import io
 import pickle
 import warnings
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -974,6 +975,16 @@ class Returns(nn.Module):
 
     def forward(self, x):
         return self.function(self.weight * x)
+
+
+def test_a_module_may_name_its_features_as_those_of_transformers_do():
+    named = Returns(lambda x: SimpleNamespace(pooler_output=2 * x, last_hidden=None))
+    bare = Returns(lambda x: 2 * x)
+    embedded = [
+        make(image_module=module, loss="cosine").fit(X, Y).transform(X)
+        for module in (named, bare)
+    ]
+    np.testing.assert_array_equal(*embedded)
 
 
 @pytest.mark.parametrize(
