@@ -12,7 +12,10 @@ EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
 
 # Where the data of examples that fetch some are looked for: no test downloads.
 DATA = ROOT.parent / "shared" / "data"
-NEEDS = {"plot_word_learning": DATA / "fsdd"}
+NEEDS = {
+    "plot_images_taught_by_texts": DATA / "flickr8k",
+    "plot_word_learning": DATA / "fsdd",
+}
 
 
 def test_there_are_examples():
