@@ -75,6 +75,18 @@ class SemanticTowers(nn.Module):
         )
         self.space = _SPACES[space](n_components, **space_settings)
 
+    def train(self, mode=True):
+        """Set the mode, but for parts of the backbone that are frozen.
+
+        Those stay as they came: batch statistics would change what they compute.
+        """
+        super().train(mode)
+        for part in self.backbone.modules():
+            parameters = list(part.parameters())
+            if parameters and not any(p.requires_grad for p in parameters):
+                part.eval()
+        return self
+
     def forward(self, x, y):
         """Return outputs for a batch of images, and what they should be."""
         return self.space.compared(self.outputs(x), y)
@@ -180,8 +192,9 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
         Backbone: a net that makes features of raw images, one of torchvision, timm or
         transformers for instance, without its classifier. It gets the rows of `X` as
         float32, is trained too where its parameters require gradients, and its output
-        (its ``pooler_output``, if that is no tensor) is flattened. `fit` trains a copy.
-        None: `X` holds features.
+        (its ``pooler_output``, if that is no tensor) is flattened. Parts without any
+        such parameter are frozen, the statistics of their batch normalisation too.
+        `fit` trains a copy. None: `X` holds features.
     hidden_layer_sizes : tuple of int, default=(1024,)
         Hidden layers between features and the text space.
     activation : {"relu", "tanh", "gelu"}, default="relu"

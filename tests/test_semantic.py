@@ -874,6 +874,25 @@ def test_a_backbone_is_trained_but_for_what_is_frozen_and_the_given_one_is_not()
         assert torch.equal(backbone[name], value) is frozen, name
 
 
+def test_frozen_parts_of_a_backbone_compute_what_they_did():
+    # Batch statistics and dropout would change features that are not to be trained.
+    frozen = nn.Sequential(Normalized(), nn.Dropout(0.5)).requires_grad_(False)
+    frozen(torch.tensor(IMAGES))  # statistics of its own
+    projector = fit_images(
+        image_module=nn.Sequential(frozen, nn.Flatten(), nn.BatchNorm1d(20))
+    )
+    backbone = projector.net_.module_.backbone
+    for name, value in frozen.state_dict().items():
+        assert torch.equal(backbone[0].state_dict()[name], value), name
+    assert backbone[2].running_mean.any()  # that of a part that is trained
+    projector = fit_images(image_module=frozen)
+    with torch.no_grad():
+        expected = frozen.eval()(torch.tensor(IMAGES)).flatten(1).numpy()
+    np.testing.assert_allclose(projector.hidden_features(IMAGES), expected, rtol=1e-5)
+    module = projector.net_.module_.train()
+    assert module.training and module.head.training and not module.backbone.training
+
+
 @pytest.mark.parametrize("hidden", [(), (6,), (6, 3)])
 @pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
 def test_hidden_features_are_what_the_last_layer_is_given(hidden, activation):
