@@ -140,23 +140,6 @@ class TwoViewEmbedder(
     def _groups_of(self, y):
         """Return the groups of rows where none are given; None: each is its own."""
 
-    # Sums and differences are taken of coordinates; embeddings are made of them last.
-
-    def _coordinates_x(self, X):
-        """Return what rows of `X` add to a sum: their embeddings, unless said here."""
-        return np.asarray(self.transform(X))
-
-    def _coordinates_y(self, y):
-        """Return what rows of `y` add to a sum."""
-        return np.asarray(self.transform_y(y))
-
-    def _embed_coordinates(self, coordinates):
-        """Return the embeddings of sums, in the place of rows of `y`."""
-        if self._compared_by != "cosine":
-            return coordinates
-        norms = np.linalg.norm(coordinates, axis=1, keepdims=True)
-        return np.divide(coordinates, norms, where=norms > 0, out=coordinates.copy())
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True

@@ -9,6 +9,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
 from .base import unwrap
+from .metrics._embed import similarity_of
 
 # A sum that is as small as this, beside its terms, is what rounding leaves of zero.
 _ROUNDING = 1e-6
@@ -89,7 +90,7 @@ def compose_query(estimator, positive=(), negative=(), weights=None):
         warnings.filterwarnings("ignore", "X does not have valid feature names")
         rows = [_coordinates(two_view, earlier_steps, *entry) for entry in entries]
     query = _sum(np.vstack(rows).astype(np.float64), weights)
-    embedded = two_view._embed_coordinates(query.astype(np.float32)[None])
+    embedded = _embed_coordinates(two_view, query.astype(np.float32)[None])
     if not embedded.any():
         raise ValueError(
             "What is taken away leaves nothing: the query cancels to zero, or, of "
@@ -167,17 +168,34 @@ def _signed_weights(weights, n_positive, n_negative):
 def _coordinates(two_view, earlier, view, row, where):
     """Return the coordinates of one row, as a matrix of one row."""
     if view == "y":
-        return two_view._coordinates_y([row])
+        # A Series is one row of numbers, not several texts.
+        row = row.to_numpy() if hasattr(row, "to_numpy") else row
+        return _method(two_view, "_coordinates_y", "transform_y")([row])
     X = _as_view(row, where)
     try:
         for step in earlier:
             X = step.transform(X)
-        coordinates = two_view._coordinates_x(X)
+        coordinates = _method(two_view, "_coordinates_x", "transform")(X)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{where} is no row of X: {error}") from error
     if len(coordinates) != 1:
         raise ValueError(f"{where} must be one row; got {len(coordinates)}.")
     return coordinates
+
+
+def _method(two_view, name, otherwise):
+    """Return what gives coordinates: those of most estimators are their embeddings."""
+    return getattr(two_view, name, None) or getattr(two_view, otherwise)
+
+
+def _embed_coordinates(two_view, coordinates):
+    """Return the embeddings of sums, in the place of rows of `y`."""
+    if hasattr(two_view, "_embed_coordinates"):
+        return two_view._embed_coordinates(coordinates)
+    if similarity_of(two_view) != "cosine":
+        return coordinates
+    norms = np.linalg.norm(coordinates, axis=1, keepdims=True)
+    return np.divide(coordinates, norms, where=norms > 0, out=coordinates.copy())
 
 
 def _as_view(row, where):

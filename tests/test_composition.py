@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
+from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
@@ -533,6 +534,30 @@ def test_embeddings_of_other_estimators_are_added(similarity):
     close(compose_query(model, ["dog runs"]), rows[2])
 
 
+class Own(BaseEstimator):
+    """A two-view estimator of a user's, which shares nothing with those here."""
+
+    def __init__(self, similarity="cosine"):
+        self.similarity = similarity
+
+    def fit(self, X, y):
+        self.fitted_ = True
+        return self
+
+    def transform(self, X):
+        return np.asarray(X, dtype=np.float32)
+
+    def transform_y(self, y):
+        return np.array([WORDS[text] for text in y], dtype=np.float32)
+
+
+def test_estimators_of_a_class_of_ones_own():
+    query = compose_query(Own("dot").fit(None, None), ["dog", IMAGE], ["sea"])
+    close(query, DOG + IMAGE - SEA)
+    query = compose_query(Own().fit(None, None), ["dog", IMAGE], ["sea"])
+    close(query, unit(DOG + IMAGE - SEA))
+
+
 def test_two_views_of_vectors():
     model = CosCosEmbedder(
         n_components=3, x_hidden_layer_sizes=(4,), y_hidden_layer_sizes=(4,),
@@ -540,6 +565,8 @@ def test_two_views_of_vectors():
     ).fit(X, Y)  # fmt: skip
     expected = unit(model.transform(X[:1])[0] + model.transform_y(Y[2:3])[0])
     close(compose_query(model, [X[0], ("y", Y[2])]), expected)
+    close(compose_query(model, [X[0], ("y", pd.Series(Y[2]))]), expected)
+    close(compose_query(model, [pd.Series(X[0]), ("y", Y[2].tolist())]), expected)
 
 
 def test_lexicons_of_topics():
