@@ -218,6 +218,11 @@ class Doc2VecVectorizer(DocumentVectorizer):
         from gensim.models.doc2vec import train_document_dbow, train_document_dm
 
         train = train_document_dm if self.dm else train_document_dbow
+        # What gensim would allocate, it would free before it writes to it.
+        buffers = {
+            name: np.zeros(model.layer1_size, dtype=np.float32)
+            for name in (("work", "neu1") if self.dm else ("work",))
+        }
         model.random.seed(text_seed(words) ^ self.seed_)
         n_components = vector.shape[1]
         vector[0] = (model.random.random_sample(n_components) - 0.5) / n_components
@@ -234,6 +239,7 @@ class Doc2VecVectorizer(DocumentVectorizer):
                     learn_hidden=False,
                     doctag_vectors=vector,
                     doctags_lockf=lock,
+                    **buffers,
                 )
 
 

@@ -288,7 +288,7 @@ def test_threads_do_not_mix(vectorizer):
     vectorizer.fit(DOCUMENTS)
     expected = vectorizer.transform(DOCUMENTS)
     with ThreadPoolExecutor(4) as pool:
-        for found in pool.map(vectorizer.transform, [DOCUMENTS] * 20):
+        for found in pool.map(vectorizer.transform, [DOCUMENTS] * 100):
             np.testing.assert_array_equal(found, expected)
 
 
