@@ -1,13 +1,22 @@
 """Warnings that point at the caller's own code."""
 
+import contextlib
 import os
 import sys
 import warnings
-from contextlib import contextmanager
+
+import joblib
+import sklearn
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# Wrappers that stand between a public method and its caller.
-_BETWEEN = (f"{os.sep}sklearn{os.sep}", f"{os.sep}contextlib.py")
+# This package, and the wrappers that stand between a public method and its caller.
+_BETWEEN = (
+    *(
+        os.path.join(folder, "")
+        for folder in (_PACKAGE, *sklearn.__path__, *joblib.__path__)
+    ),
+    contextlib.__file__,
+)
 
 
 def warn_caller(message, category=UserWarning):
@@ -21,13 +30,9 @@ def warn_caller(message, category=UserWarning):
         Where `message` is a str.
     """
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and _is_ours(frame.f_code.co_filename):
+    while frame.f_back and frame.f_code.co_filename.startswith(_BETWEEN):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
-
-
-def _is_ours(path):
-    return path.startswith(_PACKAGE) or any(part in path for part in _BETWEEN)
 
 
 class UnknownTextWarning(UserWarning):
@@ -50,7 +55,7 @@ class UnknownTextWarning(UserWarning):
         self.consequence = consequence
 
 
-@contextmanager
+@contextlib.contextmanager
 def unknown_texts_told_once():
     """Put the warnings of unknown texts together into one, with all of them."""
     with warnings.catch_warnings(record=True) as told:
