@@ -662,6 +662,12 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
         with unknown_texts_told_once():  # of training and validation
             return super()._make_pairs(X, y, metadata, rows, resume)
 
+    def _pairs(self, X, items, rows, groups):
+        pairs = super()._pairs(X, items, rows, groups)
+        if self._learns_topics(pairs.items):
+            _refuse_negative(pairs.items, rows)
+        return pairs
+
     def _n_inputs(self, X):
         """Return how many features the head is given."""
         if self.image_module is None:
@@ -718,7 +724,6 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
             softmax = self.loss == "softmax_cross_entropy"
             space, settings["link"] = "topics", "softmax" if softmax else "sigmoid"
             similarity = "log_ratio" if similarity == "auto" else similarity
-            _refuse_negative(items)
         else:
             space = _SPACE_OF_LOSS.get(self.loss, "directions") or self.target_scaling
             settings |= {"unit": True} if space == "directions" else {}
@@ -774,9 +779,11 @@ def _features_of(output):
     return getattr(output, "pooler_output", output)
 
 
-def _refuse_negative(items):
+def _refuse_negative(items, rows=None):
+    """Refuse negative numbers; `rows` are those of `y`, if items are some of them."""
     row = first_negative(items)
     if row is not None:
+        row = row if rows is None else rows[row]
         raise ValueError(
             "Distributions are learned, and the vector of text "
             f"{row} of y has negative numbers. Give a y_transformer that returns "

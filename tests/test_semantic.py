@@ -314,6 +314,9 @@ def test_negative_numbers_are_no_distribution_and_the_row_is_named():
     for given in (y, sparse.csr_matrix(y)):
         with pytest.raises(ValueError, match="vector of text 7 of y has negative"):
             make(**SOFTMAX).fit(X, given)
+    for seed in range(3):  # of rows that are shuffled first, and some held out
+        with pytest.raises(ValueError, match="text (7|11) of y has negative"):
+            make(**SOFTMAX, early_stopping=True, random_state=seed).fit(X, y)
 
 
 @pytest.mark.parametrize(
