@@ -142,11 +142,12 @@ class DynamicLexicon(SemanticProjector):
     ``CountVectorizer(analyzer=list)``.
 
     In [1]_ texts are the captions of an image and the words seen in it; topics were
-    found by gensim, 30 of them, and a photo's net was trained to predict them by SGD::
+    found by gensim, 30 of them, and the last layer of an Inception net was trained to
+    predict them, on features `X` of the layer before::
 
         DynamicLexicon(
             LDAVectorizer(30, engine="gensim"), background_weight=0,
-            image_module=inception, optimizer="sgd", lr=0.01,
+            hidden_layer_sizes=(), dropout=0, optimizer="sgd", lr=0.01,
             lr_schedule="constant", weight_decay=0, batch_size=100)
 
     Words that no topic knows then all have a probability of 0, and tie.

@@ -270,23 +270,38 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
     mean distribution. Topic models give it the mean of their prior instead: all topics
     alike.
 
-    TextTopicNet [1]_ with `X` the pixels of images::
+    TextTopicNet [1]_ with `X` the pixels of images and `convolutions` those of an
+    AlexNet that is trained from scratch; [2]_ ranks by the divergence::
 
         SemanticProjector(
-            y_transformer=LDAVectorizer(40), loss="sigmoid_cross_entropy",
-            image_module=alexnet, optimizer="sgd", lr=1e-3,
-            lr_schedule="constant", weight_decay=5e-4, batch_size=64,
-            net_params={"optimizer__momentum": 0.9})
+            LDAVectorizer(40, engine="gensim"),
+            loss="sigmoid_cross_entropy", similarity="kl",
+            image_module=convolutions, hidden_layer_sizes=(4096, 4096),
+            optimizer="sgd", lr=1e-3, lr_schedule="constant", weight_decay=5e-4,
+            batch_size=64, net_params={"optimizer__momentum": 0.9})
 
     Topics of gensim leave out small shares there; here they are proper distributions.
-    The systems of [3]_, with ``WordMeanVectorizer(400, sg=False, window=8)``,
-    ``model="fasttext"``, ``word_vectors="glove.txt"``, or ``Doc2VecVectorizer(400)``::
+    The systems of [3]_, with `trunk` a GoogLeNet that is trained on from ImageNet::
 
         SemanticProjector(
-            y_transformer=vectorizer, loss="sigmoid_cross_entropy",
-            target_scaling="row", center=False, whitening=0,
-            similarity="dot", ...)
+            vectorizer, loss="sigmoid_cross_entropy", target_scaling="row",
+            center=False, whitening=0, similarity="dot",
+            image_module=trunk, hidden_layer_sizes=(), optimizer="sgd", lr=1e-3,
+            lr_schedule="constant", batch_size=120,
+            net_params={"optimizer__momentum": 0.9})
 
+    with one of these for `vectorizer`, or a `WordMeanVectorizer` of
+    ``model="fasttext"``, or of ``word_vectors="glove.txt"``::
+
+        WordMeanVectorizer(
+            400, sg=False, window=8, min_count=5, epochs=25, lr=0.025)
+        Doc2VecVectorizer(
+            400, dm=True, window=8, min_count=10, epochs=50, lr=0.025)
+
+    With ``LDAVectorizer(400, engine="gensim", max_iter=1, batch_size=5000)`` targets
+    are the topics themselves, which `target_scaling` leaves alone; there they are
+    scaled too. In both, the learning rate goes down to a tenth every so many batches;
+    here ``lr_schedule="cosine"`` comes nearest.
     There outputs are divided by their sum, and texts scaled each by itself, which is
     not linear: sums and differences of such texts are distorted. With
     ``target_scaling="column"`` they are not.

@@ -69,7 +69,8 @@ class LDAVectorizer(DocumentVectorizer):
         Documents of a step of online learning [3]_. None: all documents, where each
         pass is a step of batch learning.
     n_jobs : int, default=None
-        Processes of scikit-learn's engine, also in `transform`. None means 1.
+        Processes of scikit-learn's engine, also in `transform`. None means 1. Which
+        topics are found depends on their number.
     random_state : int, RandomState instance or None, default=None
         Seed. With an int, results are the same in every process.
 
