@@ -298,13 +298,14 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
         Doc2VecVectorizer(
             400, dm=True, window=8, min_count=10, epochs=50, lr=0.025)
 
-    With ``LDAVectorizer(400, engine="gensim", max_iter=1, batch_size=5000)`` targets
-    are the topics themselves, which `target_scaling` leaves alone; there they are
-    scaled too. In both, the learning rate goes down to a tenth every so many batches;
-    here ``lr_schedule="cosine"`` comes nearest.
-    There outputs are divided by their sum, and texts scaled each by itself, which is
-    not linear: sums and differences of such texts are distorted. With
-    ``target_scaling="column"`` they are not.
+    Outputs are then divided by their sum, and texts scaled each by itself, which is not
+    linear: sums and differences of such texts are distorted. With
+    ``target_scaling="column"`` they are not. Topics are targets as they are, whatever
+    `target_scaling`; [3]_ scales those of its ``LDAVectorizer(400, engine="gensim",
+    max_iter=1, batch_size=5000)`` too.
+
+    Learning rates of [1]_ and [3]_ go down to a tenth every so many batches; here
+    ``lr_schedule="cosine"`` comes nearest.
 
     References
     ----------
