@@ -47,8 +47,8 @@ def compose_query(estimator, positive=(), negative=(), weights=None):
     Raises
     ------
     ValueError
-        If there are no rows, weights are negative, not finite or of another number, or
-        the rows cancel to zero, which has no direction.
+        If there are no rows, weights are negative, not finite or of another number, no
+        row has a direction, or the rows cancel to zero, which has none either.
     TypeError
         If `positive` or `negative` is no list of rows, or no two-view estimator is
         inside `estimator`.
@@ -89,9 +89,15 @@ def compose_query(estimator, positive=(), negative=(), weights=None):
     with warnings.catch_warnings():  # rows of a frame come without names
         warnings.filterwarnings("ignore", "X does not have valid feature names")
         rows = [_coordinates(two_view, earlier_steps, *entry) for entry in entries]
-    query = _sum(np.vstack(rows).astype(np.float64), weights)
+    rows = np.vstack(rows).astype(np.float64)
+    query = _sum(rows, weights)
     embedded = _embed_coordinates(two_view, query.astype(np.float32)[None])
     if not embedded.any():
+        if not rows.any():
+            raise ValueError(
+                "None of the rows has a direction: a text without a known word has "
+                "none. Give another row."
+            )
         raise ValueError(
             "What is taken away leaves nothing: the query cancels to zero, or, of "
             "distributions, to less. Change rows or weights."

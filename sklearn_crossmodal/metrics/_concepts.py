@@ -399,11 +399,20 @@ def _embed_queries(
     if query == "text":
         rows = np.asarray(embed_y(estimator, [" ".join(words) for words in distinct]))
     else:
-        from ..composition import compose_query
-
-        rows = np.array([compose_query(estimator, positive=list(w)) for w in distinct])
+        rows = np.array([_sum_of_words(estimator, words) for words in distinct])
     place = {words: row for row, words in enumerate(distinct)}
     return rows[[place[words] for words in asked]]
+
+
+def _sum_of_words(estimator: Any, words: tuple[str, ...]) -> np.ndarray:
+    from ..composition import compose_query
+
+    try:
+        return compose_query(estimator, positive=list(words))
+    except ValueError as error:
+        raise ValueError(
+            f"{' '.join(words)!r} can't be embedded as a sum: {error}"
+        ) from error
 
 
 def _relevance(

@@ -300,3 +300,12 @@ def test_the_table_has_a_row_for_each_concept_and_the_mean():
     assert lines[0].split() == "right chance P@5 one word P@5 pool of 30".split()
     assert [line[:7] for line in lines[1:4]] == ["red car", "red dog", "mean   "]
     assert lines[4] == "30 images are searched"
+
+
+def test_a_sum_of_words_that_has_no_direction_is_named():
+    table = Table({"red": [1.0, 0.0], "dog": [0.0, 0.0], "car": [0.0, 0.0]})
+    X = np.eye(2)[[0, 1, 0]]
+    with pytest.raises(ValueError, match="'dog' can't be embedded as a sum: None"):
+        concept_report(
+            table, X, ["red dog car"] * 3, ["red dog", "dog car"], k=1, query="sum"
+        )
