@@ -7,13 +7,13 @@ from numbers import Real
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from .losses import CONTRASTIVE_LOSSES, TARGET_LOSSES
 from .metrics._similarity import VIEW_SIMILARITIES
 from .preprocessing import WordMeanVectorizer
+from .preprocessing._documents import most_probable
 from .preprocessing._topics import topic_words
 from .training import NetEmbedder
 from .training._engine import embed
@@ -497,14 +497,7 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
             `LatentDirichletAllocation` or `NMF`.
         """
         check_is_fitted(self)
-        n_words = check_n(n_words)
-        words, shares = topic_words(self.y_transformer_)
-        topics = []
-        for topic in shares:
-            shares_of_words = topic.toarray().ravel() if issparse(topic) else topic
-            best = np.argsort(-shares_of_words, kind="stable")[:n_words]
-            topics.append([(str(words[i]), float(shares_of_words[i])) for i in best])
-        return topics
+        return most_probable(*topic_words(self.y_transformer_), n_words)
 
     def top_images(self, X, n=6):
         """Return the images with the most of each topic.

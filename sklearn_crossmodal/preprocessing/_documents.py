@@ -1,6 +1,7 @@
 """What the text vectorizers share: from documents to words, and counts of them."""
 
 from itertools import chain
+from numbers import Integral
 from zlib import crc32
 
 import numpy as np
@@ -235,6 +236,38 @@ def refuse_unknown(words, what="", remedy=""):
         f"None of the {len(words)} documents has a known word, which is {what}. The "
         f"documents have {len(found)} distinct words ({examples}). {remedy}"
     )
+
+
+def most_probable(words, topic_word, n):
+    """Return the most probable words of each topic.
+
+    Parameters
+    ----------
+    words : list of str
+        The word of each column.
+    topic_word : {ndarray, sparse array} of shape (n_topics, n_words)
+        Probabilities.
+    n : int
+        How many of each; all, where there are fewer.
+
+    Returns
+    -------
+    topics : list of lists of tuples (str, float)
+        Most probable first; of equal ones, the first.
+
+    Raises
+    ------
+    ValueError
+        If `n` is not 1 at least.
+    """
+    if not isinstance(n, Integral) or n < 1:
+        raise ValueError(f"n_words must be an integer from 1; got {n!r}.")
+    topics = []
+    for shares in topic_word:
+        shares = shares.toarray().ravel() if sparse.issparse(shares) else shares
+        best = np.argsort(-shares, kind="stable")[:n]
+        topics.append([(str(words[i]), float(shares[i])) for i in best])
+    return topics
 
 
 def text_seed(words):

@@ -15,6 +15,7 @@ from ._documents import (
     DocumentVectorizer,
     count_words,
     has_words,
+    most_probable,
     refuse_unknown,
 )
 
@@ -217,14 +218,7 @@ class LDAVectorizer(DocumentVectorizer):
             If `n_words` is not 1 at least.
         """
         check_is_fitted(self)
-        if not isinstance(n_words, Integral) or n_words < 1:
-            raise ValueError(f"n_words must be an integer from 1; got {n_words!r}.")
-        words = np.array(list(self.vocabulary_), dtype=object)
-        best = np.argsort(-self.topic_word_, axis=1, kind="stable")[:, :n_words]
-        return [
-            list(zip(words[columns].tolist(), row[columns].tolist(), strict=True))
-            for row, columns in zip(self.topic_word_, best, strict=True)
-        ]
+        return most_probable(list(self.vocabulary_), self.topic_word_, n_words)
 
     @property
     def _n_features_out(self):
