@@ -101,13 +101,18 @@ class TextSpace(nn.Module):
 
     def image(self, z):
         """Return the coordinates that outputs stand for."""
-        return self.length * (normalize(z, dim=1) if self.unit else z)
+        return self.length * normalize(z, dim=1) if self.unit else self._spread * z
 
     def compared(self, z, y):
         """Return outputs, and what they should be, as the loss compares them."""
         if self.unit:
             return normalize(z, dim=1), normalize(self.text(y), dim=1)
-        return z, self.text(y) / self.length
+        return z, self.text(y) / self._spread
+
+    @property
+    def _spread(self):
+        """Mean deviation of a coordinate: outputs of a net are of the order of 1."""
+        return self.length / len(self.mean) ** 0.5
 
     def embed_x(self, coordinates):
         """Return the embeddings of images, of which coordinates are normalised last."""
