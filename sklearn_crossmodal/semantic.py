@@ -265,8 +265,8 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
 
     Notes
     -----
-    Few topics, in which many texts are alike, are learned better by a cross-entropy than
-    against the other texts of a batch.
+    Few topics, in which many texts are alike, are learned better by a cross-entropy
+    than against the other texts of a batch.
 
     A text that says nothing, because it is empty or has no known word, has a vector of
     zeros. It stands at the mean of the training texts: without a direction, or with the
