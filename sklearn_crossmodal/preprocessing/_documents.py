@@ -1,7 +1,6 @@
 """What the text vectorizers share: from documents to words, and counts of them."""
 
 from itertools import chain
-from numbers import Integral
 from zlib import crc32
 
 import numpy as np
@@ -17,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..utils._containers import as_rows
 from ..utils._sklearn import StrOptions
+from ..utils._top_k import check_n
 from ..utils._warn import UnknownTextWarning, warn_caller
 
 # scikit-learn's: words of two letters or more.
@@ -260,9 +260,7 @@ def most_probable(words, topic_word, n):
     ValueError
         If `n` is not 1 at least.
     """
-    if not isinstance(n, Integral) or n < 1:
-        raise ValueError(f"n_words must be an integer from 1; got {n!r}.")
-    topics = []
+    n, topics = check_n(n), []
     for shares in topic_word:
         shares = shares.toarray().ravel() if sparse.issparse(shares) else shares
         best = np.argsort(-shares, kind="stable")[:n]

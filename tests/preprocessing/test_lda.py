@@ -89,7 +89,7 @@ def test_get_topics(fitted, n_words):
 
 @pytest.mark.parametrize("n_words", [0, -1, 2.5, "all", None])
 def test_get_topics_of_no_words(fitted, n_words):
-    with pytest.raises(ValueError, match="n_words must be an integer from 1; got"):
+    with pytest.raises(ValueError, match="n must be an integer of at least 1; got"):
         fitted.get_topics(n_words)
 
 
