@@ -129,13 +129,8 @@ class TwoViewEmbedder(
             y_embedded,
             groups=ids,
             y_groups=ids[rows],
-            similarity=self._compared_by,
+            similarity=compared_by(self),
         )
-
-    @property
-    def _compared_by(self):
-        """How embeddings are compared: what `fit` resolved, where it had a choice."""
-        return getattr(self, "similarity_", None) or self.similarity
 
     def _groups_of(self, y):
         """Return the groups of rows where none are given; None: each is its own."""
@@ -182,6 +177,11 @@ class TwoViewEmbedder(
     def _wrap_like(self, y, embedded):
         """Follow `set_output` for the second view too."""
         return wrap_output("transform", embedded, y, self)
+
+
+def compared_by(two_view):
+    """Return how embeddings are compared: what `fit` resolved, if it had a choice."""
+    return getattr(two_view, "similarity_", None) or two_view.similarity
 
 
 @contextmanager

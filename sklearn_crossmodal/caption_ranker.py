@@ -468,11 +468,6 @@ class CaptionRanker(NetEmbedder):
             "similarity": self.similarity,
         }
 
-    def _loss_settings(self, loss):
-        if loss in ("info_nce", "sigmoid"):
-            return {"temperature": self.temperature, "reduction": self.reduction}
-        return {"margin": self.margin, "reduction": self.reduction}
-
     def _initialize_module(self, module, X, items):
         if self.word_vectors is None:
             return

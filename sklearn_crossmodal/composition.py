@@ -8,8 +8,8 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
-from .base import unwrap
-from .metrics._embed import similarity_of
+from .base import compared_by, unwrap
+from .utils._unit_rows import unit_rows
 
 # A sum that is as small as this, beside its terms, is what rounding leaves of zero.
 _ROUNDING = 1e-6
@@ -115,8 +115,7 @@ def _sum(rows, weights):
     if total > _ROUNDING * np.abs(weights).sum():
         query = weights @ rows / total
     else:
-        norms = np.linalg.norm(rows, axis=1, keepdims=True)
-        rows = np.divide(rows, norms, where=norms > 0, out=np.zeros_like(rows))
+        rows = unit_rows(rows)
         query = weights @ rows
     largest = np.abs(weights[:, None] * rows).max()
     if not np.abs(query).max() > _ROUNDING * largest:
@@ -198,10 +197,7 @@ def _embed_coordinates(two_view, coordinates):
     """Return the embeddings of sums, in the place of rows of `y`."""
     if hasattr(two_view, "_embed_coordinates"):
         return two_view._embed_coordinates(coordinates)
-    if similarity_of(two_view) != "cosine":
-        return coordinates
-    norms = np.linalg.norm(coordinates, axis=1, keepdims=True)
-    return np.divide(coordinates, norms, where=norms > 0, out=coordinates.copy())
+    return unit_rows(coordinates) if compared_by(two_view) == "cosine" else coordinates
 
 
 def _as_view(row, where):

@@ -365,14 +365,6 @@ class CosCosEmbedder(BagEmbedder):
                 settings[f"{view}_{what}"] = getattr(self, f"{view}_{what}")
         return settings
 
-    def _loss_settings(self, loss):
-        settings = {"reduction": self.reduction}
-        if loss == "cosine_margin":
-            settings["margin"] = self.margin
-        elif loss in ("mil_nce", "info_nce"):
-            settings["temperature"] = self.temperature
-        return settings
-
     def _own_callbacks(self, dataset):
         return [] if self.max_norm is None else [MaxNorm(self.max_norm)]
 

@@ -185,9 +185,8 @@ class DynamicLexicon(SemanticProjector):
 
     _shared_parameters = ("image_module", "background")
 
-    # Parameters of SemanticProjector that no loss here has a use for.
+    # A parameter of SemanticProjector that topics have no use for.
     target_scaling = "column"
-    margin, temperature = 0.2, 0.07
 
     def __init__(
         self,

@@ -2,8 +2,8 @@
 
 from .losses._word_space import IMAGE_WORD_LOSSES
 from .utils._sklearn import StrOptions
+from .utils._unit_rows import unit_rows
 from .word_space._embedder import WordSpaceEmbedder, ids_of
-from .word_space._search import unit_rows
 
 
 class Im2VecProjector(WordSpaceEmbedder):

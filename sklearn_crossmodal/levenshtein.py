@@ -459,9 +459,6 @@ class LevenshteinStringEmbedder(
             ),
         }
 
-    def _loss_settings(self, loss):
-        return {"distance": self.distance}
-
     def _initialize_module(self, module, strings):
         # What differs in unknown characters only has no distance to be scaled.
         readings: dict[bytes, str] = {}

@@ -1,7 +1,6 @@
 """SemanticProjector: images taught by the texts around them."""
 
 import copy
-import inspect
 from contextlib import contextmanager
 from numbers import Real
 
@@ -764,10 +763,6 @@ class SemanticProjector(VectorItemsMixin, NetEmbedder):
                 "outputs of the net mean, and training goes on with the net. Put them "
                 "back, or fit with warm_start=False."
             )
-
-    def _loss_settings(self, loss):
-        names = inspect.signature(self._losses[loss]).parameters
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
     def _initialize_module(self, module, X, items):
         module.space.learn(items)

@@ -7,21 +7,16 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from ..base import get_two_view_estimator
+from ..base import compared_by, get_two_view_estimator
 from ..utils._ids import encode_ids
 from ..utils._sklearn import num_samples
 
 
 def similarity_of(estimator: Any) -> str:
-    """Return how a two-view estimator's embeddings are compared; cosine for None.
-
-    That is `similarity_` where `fit` resolved it, else the parameter or class attribute
-    `similarity`.
-    """
+    """Return how a two-view estimator's embeddings are compared; cosine for None."""
     if estimator is None:
         return "cosine"
-    two_view, _ = get_two_view_estimator(estimator)
-    return getattr(two_view, "similarity_", None) or two_view.similarity
+    return compared_by(get_two_view_estimator(estimator)[0])
 
 
 def embed_items(embed: Callable, items: Any, name: str) -> np.ndarray:

@@ -9,7 +9,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 
-from ..base import TwoViewEmbedder, rollback_on_error
+from ..base import TwoViewEmbedder, compared_by, rollback_on_error
 from ..utils._bags import pool_rows, repeat_rows
 from ..utils._containers import as_rows, read_bags, refuse_empty
 from ..utils._sklearn import (
@@ -282,7 +282,7 @@ class NetEmbedder(NetTrainer, TwoViewEmbedder):
             embedded,
             repeat_rows(bags.counts),
             n_rows=len(bags),
-            normalize=self._compared_by == "cosine",
+            normalize=compared_by(self) == "cosine",
         )
         return self._wrap_like(y, pooled)
 
@@ -296,7 +296,7 @@ class NetEmbedder(NetTrainer, TwoViewEmbedder):
             y_embedded,
             groups=pairs.groups[rows],
             y_groups=pairs.groups[y_rows],
-            similarity=self._compared_by,
+            similarity=compared_by(self),
         )
 
     def _embed_pairs(self, net, pairs):

@@ -1,6 +1,7 @@
 """Train the net of an estimator: seeds, epochs, early stopping, interrupts."""
 
 import copy
+import inspect
 from abc import ABCMeta, abstractmethod
 from functools import partial
 from numbers import Integral, Real
@@ -59,9 +60,10 @@ class NetTrainer(NetHolderMixin, metaclass=ABCMeta):
     def _module_settings(self, *views):
         """Return the keyword arguments of `_module_class`, plain values only."""
 
-    @abstractmethod
     def _loss_settings(self, loss):
-        """Return the keyword arguments of this loss, plain values only."""
+        """Return the keyword arguments of this loss: those of our parameters it has."""
+        names = inspect.signature(self._losses[loss]).parameters
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
     def _initialize_module(self, module, *views):
         """Change a fresh module's weights, to start from given vectors for instance."""

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
+from ..base import compared_by
 from ._checks_views import with_bad_entry, with_bad_number
 
 N_SAMPLES = 40
@@ -82,9 +83,8 @@ def has_parameter(estimator, name):
 
 
 def compares_by(estimator):
-    """Return how a fitted estimator's embeddings are compared."""
-    given = getattr(estimator, "similarity", "cosine")
-    return getattr(estimator, "similarity_", given)
+    """Return how a fitted estimator's embeddings are compared, of one view too."""
+    return compared_by(estimator) if hasattr(estimator, "similarity") else "cosine"
 
 
 def calls_of(estimator, *views, **metadata):

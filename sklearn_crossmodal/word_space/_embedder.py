@@ -1,6 +1,5 @@
 """What estimators share that place images among words."""
 
-import inspect
 import warnings
 from abc import abstractmethod
 from functools import partial
@@ -313,11 +312,6 @@ class WordSpaceEmbedder(WordSearcher):
                 "those. Put the value back, or fit with warm_start=False."
             )
         super()._check_same_towers(before, dataset)
-
-    def _loss_settings(self, loss):
-        """Return those of our parameters that the loss has too."""
-        names = inspect.signature(self._losses[loss]).parameters
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
     def _initialize_module(self, module, X, items):
         if module.trains_words:

@@ -5,6 +5,7 @@ from numbers import Number
 import numpy as np
 
 from ..utils._top_k import top_k
+from ..utils._unit_rows import unit_rows
 
 _BLOCK_ROWS = 1 << 16
 
@@ -138,9 +139,3 @@ def nearest_rows(queries, table, n):
     indices, cosines = np.hstack(indices), np.hstack(cosines)
     order = np.argsort(-cosines, axis=1, kind="stable")[:, :n]
     return tuple(np.take_along_axis(a, order, axis=1) for a in (indices, cosines))
-
-
-def unit_rows(table):
-    """Return vectors of unit length; zero stays zero."""
-    norms = np.linalg.norm(table, axis=1, keepdims=True)
-    return np.divide(table, norms, where=norms > 0, out=np.zeros_like(table))
